@@ -1,0 +1,58 @@
+# `make run` starts the sample edge, `make test` runs all tests; each installs what it needs into .venv first.
+
+# The first of these that runs and is new enough.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := gateway sample_workers benchmarks tests
+
+.PHONY: run test check lint types bench format lock clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/python -m sample_workers.guide
+	@$(BIN)/gateway run -c config/gateway.yaml
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+
+types: $(VENV)/dev.stamp
+	$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+# Resolves the ranges of pyproject.toml anew; what is installed anywhere is exactly what these files say.
+lock: $(VENV)/dev.stamp
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--upgrade --quiet -o requirements/run.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --upgrade --quiet -o requirements/dev.txt
+
+$(VENV)/python.stamp:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/python.stamp requirements/run.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,140 @@
+"""Who may speak to the control plane: a server on loopback can be reached by every page the user opens (design 8).
+
+``check_source`` is pure; the middleware around all handlers acts by it, and turns every error into one shape.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Collection
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from yarl import URL
+
+from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, UnsupportedBody
+
+log = structlog.get_logger("gateway.control")
+
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+MAX_BODY_BYTES = 1_048_576
+
+
+def check_source(method: str, host: str, origin: str | None, content_type: str, allowed: Collection[str]) -> None:
+    """Let a request pass that this machine's user can have meant.
+
+    Args:
+        host: Value of ``Host``: must be a loopback name, or the page that sent it may have rebound its own name.
+        origin: Value of ``Origin``: where it is there at all, it must be one of ours; ``null`` is foreign.
+        content_type: A write must be declared as JSON, which no form and no plain cross-site request can.
+        allowed: Host names configured beside the loopback ones.
+
+    Raises:
+        Forbidden: 403. UnsupportedBody: 415.
+    """
+    if not _is_local(host, allowed):
+        raise Forbidden(
+            f"Host {host!r} is not a name of this machine",
+            remedy="Use localhost, or list it in gateway.control_hosts.",
+        )
+    if origin is not None and not _is_local_origin(origin, allowed):
+        raise Forbidden(f"Origin {origin!r} is foreign", remedy="Use the dashboard at the control address.")
+    if method not in _SAFE_METHODS and content_type != "application/json":
+        raise UnsupportedBody(
+            f"Content-Type {content_type!r} is not application/json",
+            remedy="Send the header Content-Type: application/json.",
+        )
+
+
+def _is_local(host: str, allowed: Collection[str]) -> bool:
+    """Compare the parsed host, never a prefix or suffix of the text."""
+    try:
+        name = (URL(f"http://{host}").host or "").lower()
+    except ValueError:
+        return False
+    if name == "localhost" or name in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_local_origin(origin: str, allowed: Collection[str]) -> bool:
+    try:
+        url = URL(origin)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and url.raw_authority != "" and _is_local(url.raw_authority, allowed)
+
+
+def guard(allowed: Collection[str]) -> Middleware:
+    """Return the middleware that stands around every handler."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            check_source(
+                request.method,
+                request.headers.get("Host", ""),
+                request.headers.get("Origin"),
+                request.content_type,
+                allowed,
+            )
+            response = await handler(request)
+        except GatewayError as error:
+            response = error_response(error)
+        except web.HTTPException as error:
+            response = _http_error(error)
+        except Exception as error:  # the server's outer rim: no traceback goes out, all of it into the log
+            log.exception("request.failed", path=request.path)
+            response = error_response(GatewayError(f"the gateway failed: {type(error).__name__}"))
+        _harden(response)
+        return response
+
+    return guarded
+
+
+def error_response(error: GatewayError) -> web.Response:
+    """Return the one shape that every error has."""
+    content = {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
+    return web.json_response(content, status=error.status)
+
+
+def _http_error(error: web.HTTPException) -> web.Response:
+    if error.status == web.HTTPNotFound.status_code:
+        return error_response(NotFound("nothing is here", remedy="GET /api/openapi.yaml lists all paths."))
+    response = error_response(BadRequest(error.reason))
+    response.set_status(error.status)
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response
+
+
+def _harden(response: web.StreamResponse) -> None:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+    response.headers["Referrer-Policy"] = "no-referrer"
+
+
+async def json_body(request: web.Request, known: Collection[str]) -> dict[str, object]:
+    """Return the body, a JSON object with no other members than ``known``.
+
+    Raises:
+        BadRequest: Says what is wrong with it.
+    """
+    try:
+        body = json.loads(await request.text())
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}", remedy="Send a JSON object.") from error
+    if not isinstance(body, dict):
+        raise BadRequest("the body is not a JSON object", remedy="Send {...}.")
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        raise BadRequest(
+            f"the body has unknown members: {', '.join(unknown)}", remedy=f"Known: {', '.join(known)}."
+        )
+    return body

@@ -1,0 +1,217 @@
+"""Makes deployments: checks them, gets their versions running, and makes them active in one step (R10-R15, R93-R95)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+
+from gateway.control.catalog import FULL, Catalog, WorkerRecord
+from gateway.errors import BadRequest, DeploymentError, TooManyVersions, VersionNotDeployable
+from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
+from gateway.model.version import Version, VersionId, WorkerName
+from gateway.routing.changes import change_between, deployment_warnings
+from gateway.routing.percentages import split_of
+from gateway.settings import RoutingSettings
+
+log = structlog.get_logger("gateway.deployments")
+
+DEPLOYABLE_VERSIONS: Final = 100
+"""R12: only the last 100 uploaded versions can be put in a deployment."""
+
+MESSAGE_BYTES: Final = 1000
+"""R99: a deployment's message is cut at this length."""
+
+
+class DeploymentStore(Protocol):
+    """Where deployments are remembered."""
+
+    async def add_deployment(self, deployment: Deployment, notes: Sequence[tuple[str, str]] = ()) -> None:
+        """Remember a deployment and its notes, all or nothing."""
+
+
+class ObjectActivation(Protocol):
+    """What the object table must do around a deployment."""
+
+    async def begin_activation(self, worker: WorkerName) -> None: ...  # noqa: D102
+    def activate(self, deployment: Deployment) -> None: ...  # noqa: D102
+    def end_activation(self, worker: WorkerName) -> None: ...  # noqa: D102
+
+
+class Plane(Protocol):
+    """What the running gateway must do around a deployment."""
+
+    async def prepare(self, versions: Iterable[Version]) -> Sequence[str]:
+        """Get versions running; return what the user should know of those that do not."""
+
+    def refresh(self) -> None:
+        """Route by the catalog as it is now."""
+
+    def follow_up(self, deployment: Deployment) -> None:
+        """Reset objects that moved and retire versions that nobody needs, in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedShare:
+    """A version as someone named it, and its percentage; ``None`` for an equal part of the rest (R45)."""
+
+    reference: str
+    percentage: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A deployment, and what its maker should know.
+
+    Args:
+        moved_percentage: Share of all affinity keys whose version changes, 0-100.
+    """
+
+    deployment: Deployment
+    warnings: tuple[str, ...]
+    moved_percentage: float
+
+
+class Deployments:
+    """The one place that changes what serves a Worker."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: DeploymentStore,
+        objects: ObjectActivation,
+        plane: Plane,
+        settings: RoutingSettings,
+        *,
+        new_id: Callable[[WorkerName, int], str],
+        clock: Callable[[], float],
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._objects = objects
+        self._plane = plane
+        self.settings = settings
+        self._new_id = new_id
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def create(
+        self,
+        record: WorkerRecord,
+        wanted: Sequence[WantedShare],
+        *,
+        message: str = "",
+        cohorts: Mapping[str, Mapping[str, float]] | None = None,
+        code_update: CodeUpdate | None = None,
+        source: str = "api",
+        triggered_by: str = "deployment",
+        notes: Sequence[tuple[str, str]] = (),
+        dry_run: bool = False,
+    ) -> Created:
+        """Make a deployment and make it active; once this returns every later request follows it.
+
+        Raises:
+            DeploymentError, NotFound, AmbiguousReference: A rule is broken; nothing was changed.
+            StateUnavailable: It cannot be remembered; nothing was changed.
+        """
+        async with self._lock:
+            deployment = self._checked(record, wanted, message, cohorts or {}, code_update, source, triggered_by)
+            before = record.active
+            warnings = list(deployment_warnings(before, deployment))
+            moved = (
+                change_between(split_of(before.versions), split_of(deployment.versions)).moved if before else 0.0
+            )
+            if not dry_run:
+                versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
+                warnings += await self._plane.prepare(versions)
+                await self._make_active(record, deployment, notes)
+            return Created(deployment, tuple(warnings), moved)
+
+    async def rollback(self, record: WorkerRecord, reference: str | None, message: str) -> Created:
+        """Give one version all traffic again (R93); without a reference, the last stable one (R95)."""
+        target = record.find(reference).id if reference else record.stable_version()
+        return await self.create(record, [WantedShare(target, FULL)], message=message, triggered_by="rollback")
+
+    async def _make_active(
+        self, record: WorkerRecord, deployment: Deployment, notes: Sequence[tuple[str, str]]
+    ) -> None:
+        """Between the last write under the old deployment and the first decision under the new one nothing awaits
+        but the commit itself, and first accesses of objects wait for it (design 5).
+        """
+        await self._objects.begin_activation(record.name)
+        try:
+            await self._store.add_deployment(deployment, notes)
+            record.deployments.append(deployment)
+            self._objects.activate(deployment)
+            self._plane.refresh()
+        finally:
+            self._objects.end_activation(record.name)
+        log.info(
+            "deployment.created",
+            worker=record.name,
+            deployment=deployment.id,
+            number=deployment.number,
+            versions={record.versions[s.version_id].label: s.percentage for s in deployment.versions},
+            triggered_by=deployment.triggered_by,
+        )
+        self._plane.follow_up(deployment)
+
+    def _checked(
+        self,
+        record: WorkerRecord,
+        wanted: Sequence[WantedShare],
+        message: str,
+        cohorts: Mapping[str, Mapping[str, float]],
+        code_update: CodeUpdate | None,
+        source: str,
+        triggered_by: str,
+    ) -> Deployment:
+        limit = self.settings.max_versions
+        if len(wanted) > limit:
+            raise TooManyVersions(len(wanted), limit)
+        if cohorts and not self.settings.cohorts:
+            raise DeploymentError(
+                "cohorts are a draft of Cloudflare's and switched off", remedy="Set drafts.cohorts: true."
+            )
+        shares = _shares(record, wanted)
+        groups = tuple(
+            Cohort(name, _shares(record, [WantedShare(ref, share) for ref, share in versions.items()]))
+            for name, versions in cohorts.items()
+        )
+        number = len(record.deployments) + 1
+        deployment = Deployment(
+            id=DeploymentId(self._new_id(record.name, number)),
+            worker=record.name,
+            number=number,
+            versions=shares,
+            created_on=datetime.fromtimestamp(self._clock(), UTC),
+            source=source,
+            message=message.encode()[:MESSAGE_BYTES].decode(errors="ignore"),
+            triggered_by=triggered_by,
+            cohorts=groups,
+            code_update=code_update or CodeUpdate(),
+        )
+        deployable = {version.id for version in record.deployable(DEPLOYABLE_VERSIONS)}
+        for version_id in sorted(deployment.version_ids - deployable):
+            raise VersionNotDeployable(version_id, DEPLOYABLE_VERSIONS)
+        return deployment
+
+
+def _shares(record: WorkerRecord, wanted: Sequence[WantedShare]) -> tuple[VersionShare, ...]:
+    """Return the shares; versions without a percentage share the rest equally (R45)."""
+    given = sum(share.percentage for share in wanted if share.percentage is not None)
+    open_shares = sum(share.percentage is None for share in wanted)
+    if open_shares and given > FULL:
+        raise BadRequest(
+            f"the given percentages add up to {given:g}%, which leaves nothing for the others",
+            remedy="Lower them, or give every version its percentage.",
+        )
+    rest = (FULL - given) / open_shares if open_shares else 0.0
+    return tuple(
+        VersionShare(record.find(share.reference).id, rest if share.percentage is None else share.percentage)
+        for share in wanted
+    )

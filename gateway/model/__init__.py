@@ -1,0 +1,1 @@
+"""The vocabulary: frozen values that hold their own invariants."""

@@ -1,0 +1,69 @@
+"""A Durable Object: who it is, which version it keeps, which one it runs (R46-R62)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import quote
+
+from gateway.model.version import VersionId, WorkerName
+
+
+class AssignmentRule(StrEnum):
+    """How an object gets its version; rows S1 and S2 of the reference."""
+
+    STICKY = "sticky"
+    HASH = "hash"
+
+
+class ObjectKey(NamedTuple):
+    """Worker, class and name of an object, as a request names it."""
+
+    worker: WorkerName
+    class_name: str
+    name: str
+
+    @property
+    def id(self) -> bytes:
+        """32 bytes that follow from Worker, class and name alone, as ``idFromName`` does."""
+        return object_id(self.worker, self.class_name, self.name)
+
+    @property
+    def header_value(self) -> str:
+        """Value of ``Gateway-Object``: ``<class>/<name>``, the name percent-encoded so that it fits a header."""
+        return f"{self.class_name}/{quote(self.name, safe='')}"
+
+
+def object_id(worker: WorkerName, class_name: str, name: str) -> bytes:
+    """Return the id of a named object; the length and look are those of Cloudflare's (64 hex digits)."""
+    return hashlib.sha256(f"{worker}\n{class_name}\n{name}".encode("utf-8", "surrogateescape")).digest()
+
+
+class AssignedObject(NamedTuple):
+    """An object and what the table says of it at this moment.
+
+    Args:
+        point: The object's place on [0, 100), from its id alone.
+        assigned: The version the active deployment gives it.
+        running: The version that answers for it now; another one only while an update is deferred (R62).
+        pinned: Whether a pin decided.
+    """
+
+    key: ObjectKey
+    point: float
+    assigned: VersionId
+    running: VersionId
+    deployment_number: int
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReset:
+    """An object's version changed: its memory is gone, its storage stays (R56)."""
+
+    key: ObjectKey
+    from_version: VersionId
+    to_version: VersionId
+    deployment_number: int

@@ -1,0 +1,1 @@
+"""The data plane: HTTP/1.1 and WebSocket between client and version."""

@@ -1,0 +1,167 @@
+"""From a request's head to the version that answers it: find the Worker, gather the facts, decide (design 3.2-3.4)."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gateway.model.decision import Reason, RoutingDecision
+from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.model.request import NO_SIGNALS, RequestFacts
+from gateway.model.version import VersionId, WorkerName
+from gateway.proxy import pages
+from gateway.proxy.edge import Edge
+from gateway.proxy.messages import RequestHead
+from gateway.proxy.pages import Problem
+from gateway.proxy.routing_table import LiveVersion, LiveWorker
+from gateway.routing.decide import decide
+from gateway.routing.object_names import STUB_PREFIX, name_in, parse_stub
+from gateway.routing.version_urls import parse_version_host
+
+RESERVED_PREFIX: Final = b"/cdn-cgi/gateway/"
+TRACE_PATH: Final = b"/cdn-cgi/trace"
+LOOP_TOKEN: Final = b"gradual-gateway"
+MAX_HOPS: Final = 16
+"""R70: at most 16 Worker invocations in a chain."""
+
+
+class Forward(NamedTuple):
+    """A request that goes to a version.
+
+    Args:
+        target: What the version sees as request target.
+        reset: The reset that must be told to another version before this request may go out.
+    """
+
+    worker: LiveWorker
+    live: LiveVersion
+    decision: RoutingDecision
+    target: bytes
+    object_key: ObjectKey | None = None
+    reset: ObjectReset | None = None
+
+
+class Trace(NamedTuple):
+    """A request for ``/cdn-cgi/trace``, with the decision it would have met."""
+
+    forward: Forward | None
+
+
+class Wait(NamedTuple):
+    """The object table is between two deployments: ask again when that is over."""
+
+
+Dispatched = Forward | Trace | Problem | Wait
+
+
+class _Found(NamedTuple):
+    """The Worker of a request, and the version its URL names, if it is a version URL."""
+
+    worker: LiveWorker
+    addressed: VersionId | None
+
+
+def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
+    """Return what becomes of a request; draws a point where no signal decides."""
+    target = head.target
+    if target.startswith(b"/cdn-cgi/"):
+        if target.partition(b"?")[0] == TRACE_PATH:
+            return _trace(head, edge)
+        if target.startswith(RESERVED_PREFIX):
+            return _reserved(head, edge)
+    if head.cdn_loop is not None and head.cdn_loop.count(LOOP_TOKEN) > MAX_HOPS:
+        return pages.too_many_hops()
+    found = _find_worker(head, edge)
+    if isinstance(found, Problem):
+        return found
+    key = _object_key(head, found.worker) if found.worker.bindings else None
+    return _decide(head, edge, found, target, key)
+
+
+def _find_worker(head: RequestHead, edge: Edge) -> _Found | Problem:
+    table = edge.table
+    host = head.host
+    if host[8:9] == "-" and (parsed := parse_version_host(host)) is not None:
+        worker = table.workers.get(parsed[1])
+        if worker is not None:
+            addressed = worker.prefixes.get(parsed[0])
+            if addressed is None:
+                known = [live.pool.version.label for live in worker.versions.values()]
+                return pages.unknown_version(worker.name, parsed[0], known)
+            return _Found(worker, addressed)
+    route = table.routes.find(host, head.path)
+    if route is None:
+        return pages.no_route(host, head.path, [route.pattern for route in table.routes.routes])
+    return _Found(table.workers[route.worker], None)
+
+
+def _decide(
+    head: RequestHead, edge: Edge, found: _Found, target: bytes, key: ObjectKey | None
+) -> Forward | Problem | Wait:
+    worker, plan = found.worker, found.worker.plan
+    if plan is None:
+        if found.addressed is None:
+            return pages.not_deployed(worker.name)
+        decision = RoutingDecision(found.addressed, Reason.VERSION_URL)
+        return Forward(worker, worker.versions[found.addressed], decision, target)
+    reset = None
+    if key is not None:
+        use = edge.objects.use(key, edge.wall_clock())
+        if use is None:
+            return Wait()
+        facts = facts_of(head)._replace(durable_object=use.object)
+        reset = use.reset
+    else:
+        facts = facts_of(head)
+        if found.addressed is not None:
+            facts = facts._replace(addressed_version=found.addressed)
+    decision = decide(facts, plan, edge.draw)
+    return Forward(worker, worker.versions[decision.version_id], decision, target, key, reset)
+
+
+def facts_of(head: RequestHead) -> RequestFacts:
+    """Return the few parts of a head that routing may see."""
+    if head.overrides is None and head.version_key is None and head.cohort is None:
+        return NO_SIGNALS
+    return RequestFacts(_text(head.overrides), _text(head.version_key), _text(head.cohort))
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _object_key(head: RequestHead, worker: LiveWorker) -> ObjectKey | None:
+    target = head.target.decode("latin-1")
+    for binding in worker.bindings:
+        name = name_in(binding, target, head.header)
+        if name is not None:
+            return ObjectKey(worker.name, binding.class_name, name)
+    return None
+
+
+def _reserved(head: RequestHead, edge: Edge) -> Dispatched:
+    """Serve the stub address: any code can call an object there (design 5)."""
+    path = head.path
+    if not path.startswith(STUB_PREFIX):
+        return pages.reserved_path(
+            path, f"the gateway answers only {STUB_PREFIX}<worker>/<class>/<name>/<path> here"
+        )
+    stub = parse_stub(head.target.decode("latin-1"))
+    if stub is None:
+        return pages.reserved_path(path, "write <worker>/<class>/<name>/<path>")
+    if stub.target.startswith("/cdn-cgi/"):
+        return pages.reserved_path(path, "an object cannot be called under /cdn-cgi/; that is the gateway's own")
+    worker = edge.table.workers.get(WorkerName(stub.worker))
+    if worker is None or worker.plan is None:
+        return pages.reserved_path(path, f"no deployed Worker is named {stub.worker!r}")
+    if stub.class_name not in {binding.class_name for binding in worker.bindings}:
+        return pages.reserved_path(path, f"Worker {worker.name} has no Durable Object class {stub.class_name!r}")
+    key = ObjectKey(worker.name, stub.class_name, stub.name)
+    return _decide(head, edge, _Found(worker, None), stub.target.encode("latin-1"), key)
+
+
+def _trace(head: RequestHead, edge: Edge) -> Dispatched:
+    found = _find_worker(head, edge)
+    if isinstance(found, Problem):
+        return Trace(None)
+    outcome = _decide(head, edge, found, head.target, None)
+    return Trace(outcome if isinstance(outcome, Forward) else None)

@@ -1,0 +1,107 @@
+"""What every connection of the data plane shares: the live table, the clock, the draws, the counters."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.observability.metrics import Recorder
+from gateway.proxy.headers import visitor_line
+from gateway.proxy.routing_table import EMPTY_TABLE, RoutingTable
+from gateway.settings import ProxySettings
+from gateway.store.store import DurableObjects
+
+if TYPE_CHECKING:
+    from gateway.proxy.downstream import ClientConnection
+    from gateway.proxy.tunnel import Tunnel
+
+GOODBYE_SECONDS: Final = 1.0
+
+log = structlog.get_logger("gateway.proxy")
+
+
+class Edge:
+    """The data plane's shared state, built once by ``assembly``.
+
+    Args:
+        seed: Makes draws and ray ids reproducible (design 4); ``None`` for chance.
+        notify_reset: Tells the version that lost an object (design 5); awaited before its successor is asked.
+
+    Attributes:
+        table: The active routing table; replaced as a whole.
+        date_line: ``Date`` for answers that have none, renewed each second.
+    """
+
+    def __init__(
+        self,
+        settings: ProxySettings,
+        recorder: Recorder,
+        objects: DurableObjects,
+        notify_reset: Callable[[ObjectReset], Coroutine[Any, Any, None]],
+        *,
+        seed: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.recorder = recorder
+        self.objects = objects
+        self.notify_reset = notify_reset
+        self.table: RoutingTable = EMPTY_TABLE
+        self.monotonic = monotonic
+        self.wall_clock = wall_clock
+        self.draining = False
+        self.connections: set[ClientConnection] = set()
+        self.tunnels: dict[Tunnel, ObjectKey | None] = {}
+        self.date_line = b""
+        self.renew_date()
+        self.forwarded_lines = b"\r\nX-Forwarded-Proto: http\r\n%b\r\nCF-IPCountry: %b\r\nCF-Ray: " % (
+            visitor_line("http"),
+            settings.country.encode("ascii"),
+        )
+        self._colo = settings.colo.encode("ascii")
+        # Two streams: how many rays are made must not change which version a draw picks.
+        self._draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
+        self._rays = random.Random(None if seed is None else seed + 1)  # noqa: S311 - as above
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def draw(self) -> float:
+        """Return an independent point on [0, 100) (R44)."""
+        return self._draws.random() * 100.0
+
+    def new_ray(self) -> bytes:
+        """Return a ray id: 16 hex digits, and the data centre's name."""
+        return b"%016x-%b" % (self._rays.getrandbits(64), self._colo)
+
+    def renew_date(self) -> None:
+        """Set ``date_line`` to the present second."""
+        self.date_line = b"Date: " + formatdate(self.wall_clock(), usegmt=True).encode("ascii")
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside the loop's callbacks; what it raises is logged, since nobody awaits it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task.failed", exc_info=error)
+
+    def end_object_sockets(self, reset: ObjectReset) -> None:
+        """End the WebSockets of an object that moved, after the version that lost it could say goodbye (R57)."""
+        for tunnel, key in self.tunnels.items():
+            if key == reset.key and tunnel.version_id != reset.to_version:
+                asyncio.get_running_loop().call_later(GOODBYE_SECONDS, tunnel.abort)
+
+    def cancel_tasks(self) -> None:
+        """Stop what ``spawn`` began."""
+        for task in self._tasks:
+            task.cancel()

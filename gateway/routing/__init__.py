@@ -1,0 +1,1 @@
+"""The pure core: values in, decision out; no I/O, clock, randomness or log."""

@@ -1,0 +1,413 @@
+"""The store on SQLite: WAL, one schema, one thread that writes; what it acknowledged survives kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, TypeVarTuple
+
+from gateway.errors import StateUnavailable
+from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
+from gateway.model.version import (
+    CommandRuntime,
+    Runtime,
+    UrlRuntime,
+    Version,
+    VersionId,
+    WorkerName,
+)
+from gateway.store.lock import FolderLock
+
+SCHEMA_VERSION = 1
+DATABASE = "gateway.sqlite"
+
+
+class ObjectRow(NamedTuple):
+    """A row of ``objects``; versions and deployments by number."""
+
+    class_key: int
+    id: bytes
+    name: str | None
+    first_version: int
+    first_deployment: int
+    version: int
+    deployment: int
+    running: int
+    resets: int
+    first_used: float
+    last_used: float
+
+
+class MoveRow(NamedTuple):
+    """A row of ``moves``."""
+
+    class_key: int
+    id: bytes
+    deployment: int
+    from_version: int
+    to_version: int
+    at: float
+    cause: str
+
+
+class PinRow(NamedTuple):
+    """A row of ``pins``."""
+
+    class_key: int
+    id: bytes
+    version: int
+    since_deployment: int
+    until_deployment: int | None
+    at: float
+
+
+class ObjectHistory(NamedTuple):
+    """All that is stored of one object; ``row`` is ``None`` where it was never used."""
+
+    row: ObjectRow | None
+    moves: list[MoveRow]
+    pins: list[PinRow]
+
+
+LoadedObject = tuple[bytes, int, int, int, int, float, float]
+"""(id, version, deployment, running, resets, first_used, last_used)"""
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
+
+
+class SqliteStore:
+    """Versions, deployments, objects, pins, on disk.
+
+    All work happens in one thread of its own, so that the loop never waits for the disk, and in transactions, so
+    that nothing is ever half written.
+
+    Raises:
+        StateInUse: Another gateway holds the folder.
+        StateUnavailable: The folder or database cannot be used; every method may raise it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = FolderLock(folder)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            self._database = self._thread.submit(self._open).result()
+        except sqlite3.Error as error:
+            self._thread.shutdown()
+            self._lock.release()
+            raise StateUnavailable(folder, error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.folder / DATABASE, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        # FULL: what was acknowledged also survives the machine's loss of power, not only our own end.
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        (found,) = database.execute("PRAGMA user_version").fetchone()
+        if found > SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"it was written by a newer gateway (schema {found})")
+        if found == 0:
+            schema = files("gateway.store").joinpath("schema.sql").read_text("utf-8")
+            database.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
+        return database
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of the folder."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._database.close)
+        self._thread.shutdown()
+        self._lock.release()
+
+    # Versions and deployments.
+
+    def load_versions(self) -> list[Version]:
+        """Return all versions, in the order of their numbers."""
+        return self._now(_load_versions)
+
+    def load_deployments(self) -> list[Deployment]:
+        """Return all deployments, in the order of their numbers."""
+        return self._now(_load_deployments)
+
+    async def add_versions(self, versions: Sequence[Version]) -> None:
+        """Remember new versions, all or none."""
+        await self._later(_insert_versions, versions)
+
+    async def add_deployment(self, deployment: Deployment, notes: Sequence[tuple[str, str]] = ()) -> None:
+        """Remember a deployment, with notes that belong to it, in one transaction."""
+        await self._later(_insert_deployment, deployment, notes)
+
+    # Notes.
+
+    async def note(self, key: str) -> str | None:
+        """Return what was noted under ``key``."""
+        return await self._later(_note, key)
+
+    # Objects.
+
+    def class_key(self, worker: WorkerName, class_name: str) -> int:
+        """Return the key of a class, made at first sight; called while a configuration is applied."""
+        return self._now(_class_key, worker, class_name)
+
+    def load_objects(self, class_key: int) -> list[LoadedObject]:
+        """Return all objects of a class."""
+        return self._now(_load_objects, class_key)
+
+    def load_pins(self, class_key: int) -> list[tuple[bytes, int]]:
+        """Return (id, version number) of the pins that hold."""
+        return self._now(_load_pins, class_key)
+
+    async def write_objects(self, rows: Sequence[ObjectRow], moves: Sequence[MoveRow]) -> None:
+        """Write new and changed objects with the moves behind the changes, all or none."""
+        await self._later(_write_objects, rows, moves)
+
+    async def write_pin(self, class_key: int, object_id: bytes, pin: PinRow | None, until_deployment: int) -> None:
+        """End the object's pin, and begin ``pin`` if there is one."""
+        await self._later(_write_pin, class_key, object_id, pin, until_deployment)
+
+    async def objects_page(self, class_key: int, search: str, after: bytes, limit: int) -> list[ObjectRow]:
+        """Return objects by id, those whose name or hex id holds ``search``, from the one after ``after``."""
+        return await self._later(_objects_page, class_key, search, after, limit)
+
+    async def count_objects(self, class_key: int) -> int:
+        """Return how many objects a class has."""
+        return await self._later(_count_objects, class_key)
+
+    async def object_history(self, class_key: int, object_id: bytes) -> ObjectHistory:
+        """Return an object's row, its moves in order, and its pins in order."""
+        return await self._later(_object_history, class_key, object_id)
+
+    async def moves_and_pins(self, class_key: int) -> tuple[list[MoveRow], list[PinRow]]:
+        """Return all moves and pins of a class, in order."""
+        return await self._later(_all_moves_and_pins, class_key)
+
+    # How work gets to the thread.
+
+    def _now(self, work: Callable[[sqlite3.Connection, *Args], Result], *args: *Args) -> Result:
+        """Run at start, before the loop has anything else to do."""
+        return self._thread.submit(partial(self._guarded, work, *args)).result()
+
+    async def _later(self, work: Callable[[sqlite3.Connection, *Args], Result], *args: *Args) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work, *args)
+
+    def _guarded(self, work: Callable[[sqlite3.Connection, *Args], Result], *args: *Args) -> Result:
+        """Run in the thread, in one transaction."""
+        database = self._database
+        try:
+            database.execute("BEGIN")
+            try:
+                result = work(database, *args)
+                database.execute("COMMIT")
+            except BaseException:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StateUnavailable(self.folder, error) from error
+        return result
+
+
+def _runtime_to_json(runtime: Runtime) -> str:
+    return json.dumps({"kind": _KINDS[type(runtime)], **asdict(runtime)})
+
+
+def _runtime_from_json(text: str) -> Runtime:
+    fields = json.loads(text)
+    if fields.pop("kind") == "url":
+        return UrlRuntime(**fields)
+    env = tuple((name, value) for name, value in fields.pop("env"))
+    return CommandRuntime(argv=tuple(fields.pop("argv")), env=env, **fields)
+
+
+_KINDS: dict[type, str] = {UrlRuntime: "url", CommandRuntime: "command"}
+
+
+def _load_versions(db: sqlite3.Connection) -> list[Version]:
+    rows = db.execute(
+        "SELECT id, worker, number, runtime, created_on, tag, message, source, author FROM versions ORDER BY number"
+    )
+    return [
+        Version(
+            VersionId(id_),
+            WorkerName(worker),
+            number,
+            _runtime_from_json(runtime),
+            datetime.fromisoformat(created),
+            *rest,
+        )
+        for id_, worker, number, runtime, created, *rest in rows
+    ]
+
+
+def _insert_versions(db: sqlite3.Connection, versions: Sequence[Version]) -> None:
+    db.executemany(
+        "INSERT INTO versions (id, worker, number, runtime, created_on, tag, message, source, author) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                version.id,
+                version.worker,
+                version.number,
+                _runtime_to_json(version.runtime),
+                version.created_on.isoformat(),
+                version.tag,
+                version.message,
+                version.source,
+                version.author,
+            )
+            for version in versions
+        ],
+    )
+
+
+def _shares_to_json(shares: Iterable[VersionShare]) -> list[tuple[str, float]]:
+    return [(share.version_id, share.percentage) for share in shares]
+
+
+def _shares_from_json(rows: Iterable[Sequence[Any]]) -> tuple[VersionShare, ...]:
+    return tuple(VersionShare(VersionId(id_), percentage) for id_, percentage in rows)
+
+
+def _load_deployments(db: sqlite3.Connection) -> list[Deployment]:
+    rows = db.execute(
+        "SELECT id, worker, number, versions, created_on, source, author, message, triggered_by, cohorts, code_update "
+        "FROM deployments ORDER BY worker, number"
+    )
+    return [
+        Deployment(
+            DeploymentId(id_),
+            WorkerName(worker),
+            number,
+            _shares_from_json(json.loads(versions)),
+            datetime.fromisoformat(created),
+            source,
+            author,
+            message,
+            triggered_by,
+            tuple(Cohort(name, _shares_from_json(shares)) for name, shares in json.loads(cohorts)),
+            CodeUpdate(*json.loads(code_update)),
+        )
+        for (
+            id_, worker, number, versions, created, source, author, message, triggered_by, cohorts, code_update,
+        ) in rows
+    ]  # fmt: skip
+
+
+def _insert_deployment(db: sqlite3.Connection, deployment: Deployment, notes: Sequence[tuple[str, str]]) -> None:
+    db.execute(
+        "INSERT INTO deployments (id, worker, number, versions, created_on, source, author, message, triggered_by, "
+        "cohorts, code_update) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            deployment.id,
+            deployment.worker,
+            deployment.number,
+            json.dumps(_shares_to_json(deployment.versions)),
+            deployment.created_on.isoformat(),
+            deployment.source,
+            deployment.author,
+            deployment.message,
+            deployment.triggered_by,
+            json.dumps([(cohort.name, _shares_to_json(cohort.versions)) for cohort in deployment.cohorts]),
+            json.dumps([deployment.code_update.mode, deployment.code_update.max_delay_seconds]),
+        ),
+    )
+    _write_notes(db, notes)
+
+
+def _write_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str]]) -> None:
+    db.executemany(
+        "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        notes,
+    )
+
+
+def _note(db: sqlite3.Connection, key: str) -> str | None:
+    row = db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def _class_key(db: sqlite3.Connection, worker: WorkerName, class_name: str) -> int:
+    db.execute("INSERT OR IGNORE INTO classes (worker, class) VALUES (?, ?)", (worker, class_name))
+    (key,) = db.execute("SELECT key FROM classes WHERE worker = ? AND class = ?", (worker, class_name)).fetchone()
+    return int(key)
+
+
+def _load_objects(db: sqlite3.Connection, class_key: int) -> list[LoadedObject]:
+    rows = db.execute(
+        "SELECT id, version, deployment, running, resets, first_used, last_used FROM objects WHERE class = ?",
+        (class_key,),
+    )
+    return rows.fetchall()
+
+
+def _load_pins(db: sqlite3.Connection, class_key: int) -> list[tuple[bytes, int]]:
+    query = "SELECT id, version FROM pins WHERE class = ? AND until_deployment IS NULL"
+    return db.execute(query, (class_key,)).fetchall()
+
+
+_OBJECT_COLUMNS = (
+    "class, id, name, first_version, first_deployment, version, deployment, running, resets, first_used, last_used"
+)
+
+
+def _write_objects(db: sqlite3.Connection, rows: Sequence[ObjectRow], moves: Sequence[MoveRow]) -> None:
+    # What an object was first stays; a name, once known, is not forgotten.
+    db.executemany(
+        f"INSERT INTO objects ({_OBJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - constants
+        "ON CONFLICT (class, id) DO UPDATE SET version = excluded.version, deployment = excluded.deployment, "
+        "running = excluded.running, resets = excluded.resets, last_used = excluded.last_used, "
+        "name = coalesce(name, excluded.name)",
+        rows,
+    )
+    db.executemany("INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?, ?)", moves)
+
+
+def _write_pin(
+    db: sqlite3.Connection, class_key: int, object_id: bytes, pin: PinRow | None, until_deployment: int
+) -> None:
+    db.execute(
+        "UPDATE pins SET until_deployment = ? WHERE class = ? AND id = ? AND until_deployment IS NULL",
+        (until_deployment, class_key, object_id),
+    )
+    if pin is not None:
+        db.execute("INSERT INTO pins VALUES (?, ?, ?, ?, ?, ?)", pin)
+
+
+def _objects_page(
+    db: sqlite3.Connection, class_key: int, search: str, after: bytes, limit: int
+) -> list[ObjectRow]:
+    query = f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE class = ? AND id > ?"  # noqa: S608 - constants
+    values: list[object] = [class_key, after]
+    if search:
+        query += " AND (instr(name, ?) OR instr(lower(hex(id)), lower(?)))"
+        values += [search, search]
+    rows = db.execute(f"{query} ORDER BY id LIMIT ?", [*values, limit])
+    return [ObjectRow(*row) for row in rows]
+
+
+def _count_objects(db: sqlite3.Connection, class_key: int) -> int:
+    return int(db.execute("SELECT count(*) FROM objects WHERE class = ?", (class_key,)).fetchone()[0])
+
+
+def _object_history(db: sqlite3.Connection, class_key: int, object_id: bytes) -> ObjectHistory:
+    key = (class_key, object_id)
+    query = f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE class = ? AND id = ?"  # noqa: S608 - constants
+    row = db.execute(query, key).fetchone()
+    moves = db.execute("SELECT * FROM moves WHERE class = ? AND id = ? ORDER BY rowid", key)
+    pins = db.execute("SELECT * FROM pins WHERE class = ? AND id = ? ORDER BY rowid", key)
+    return ObjectHistory(
+        ObjectRow(*row) if row else None, [MoveRow(*move) for move in moves], [PinRow(*pin) for pin in pins]
+    )
+
+
+def _all_moves_and_pins(db: sqlite3.Connection, class_key: int) -> tuple[list[MoveRow], list[PinRow]]:
+    moves = db.execute("SELECT * FROM moves WHERE class = ? ORDER BY rowid", (class_key,))
+    pins = db.execute("SELECT * FROM pins WHERE class = ? ORDER BY rowid", (class_key,))
+    return [MoveRow(*move) for move in moves], [PinRow(*pin) for pin in pins]

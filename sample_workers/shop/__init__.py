@@ -1,0 +1,1 @@
+"""The shop: pages, scripts and a checkout whose two versions do not understand each other."""

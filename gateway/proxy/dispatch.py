@@ -10,6 +10,7 @@ from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.model.version import VersionId, WorkerName
 from gateway.proxy import pages
 from gateway.proxy.edge import Edge
+from gateway.proxy.headers import HOPS_COUNTED
 from gateway.proxy.messages import RequestHead
 from gateway.proxy.pages import Problem
 from gateway.proxy.routing_table import LiveVersion, LiveWorker
@@ -50,7 +51,11 @@ class Wait(NamedTuple):
     """The object table is between two deployments: ask again when that is over."""
 
 
-Dispatched = Forward | Trace | Problem | Wait
+class LastHop(NamedTuple):
+    """TRACE or OPTIONS that may go no further: answered here (RFC 9110 7.6.2)."""
+
+
+Dispatched = Forward | Trace | Problem | Wait | LastHop
 
 
 class _Found(NamedTuple):
@@ -68,6 +73,8 @@ def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
             return _trace(head, edge)
         if target.startswith(RESERVED_PREFIX):
             return _reserved(head, edge)
+    if head.max_forwards is not None and head.method in HOPS_COUNTED and not head.max_forwards.strip(b"0"):
+        return LastHop()
     if head.cdn_loop is not None and head.cdn_loop.count(LOOP_TOKEN) > MAX_HOPS:
         return pages.too_many_hops()
     found = _find_worker(head, edge)

@@ -152,6 +152,8 @@ class ClientConnection(asyncio.Protocol):
         """The newest request is complete."""
         exchange, self._incoming = self._incoming, None
         if exchange is not None:
+            if self._reader.at_last_request:
+                exchange.keep_alive = False
             exchange.body_end(trailers)
 
     # What an exchange asks for.
@@ -197,7 +199,7 @@ class ClientConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(following.start)
         elif self._problem is not None:
             self._answer_problem(self._problem)
-        elif self._current is None:
+        elif self._current is None and self._lingers_until is None:
             self._rest()
 
     def cut_answer(self, *, framed: bool) -> None:
@@ -215,12 +217,12 @@ class ClientConnection(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
 
-    def detach(self) -> tuple[asyncio.Transport, bytes]:
-        """Give the transport away for a tunnel, with what the client sent ahead."""
+    def detach(self) -> tuple[asyncio.Transport, bytes, bool]:
+        """Give the transport away for a tunnel, with what the client sent ahead, and whether it ended its side."""
         self._detached = True
         self._current = None
         self._edge.connections.discard(self)
-        return self.transport, self._reader.take_held()
+        return self.transport, self._reader.take_held(), self._ended_at is not None
 
     def abort(self) -> None:
         """End at once; the loop then calls ``connection_lost``."""
@@ -305,7 +307,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _answer_problem(self, problem: MalformedRequest) -> None:
         """Answer a request of which no head could be read."""
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._lingers_until is not None:
             return
         unread = RequestHead()
         unread.keep_alive = False

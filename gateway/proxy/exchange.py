@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.observability.events import RequestEvent
 from gateway.proxy import pages
-from gateway.proxy.dispatch import LOOP_TOKEN, Forward, Trace, Wait, dispatch
+from gateway.proxy.dispatch import LOOP_TOKEN, Forward, LastHop, Trace, Wait, dispatch
 from gateway.proxy.edge import Edge
+from gateway.proxy.headers import one_hop_fewer
 from gateway.proxy.messages import RequestHead, ResponseHead
 from gateway.proxy.pages import Problem
 from gateway.proxy.pool import Pool, VersionUnreachable
@@ -119,6 +120,9 @@ class Exchange:
                 edge.spawn(self._connect())
         elif isinstance(outcome, Problem):
             self._answer(outcome)
+        elif isinstance(outcome, LastHop):
+            self._answer_with(200, "text/plain", b"", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+            self._finish("ok")
         elif isinstance(outcome, Wait):
             edge.spawn(self._start_after_activation())
         else:
@@ -182,6 +186,8 @@ class Exchange:
             lines.append(b"Connection: Upgrade\r\nUpgrade: " + b", ".join(request.protocols))
         elif request.te_trailers:
             lines.append(b"Connection: TE\r\nTE: trailers")
+        if request.max_forwards is not None:
+            lines.append(b"Max-Forwards: " + one_hop_fewer(request.method, request.max_forwards))
         if forward.object_key is not None:
             lines.append(b"Gateway-Object: " + forward.object_key.header_value.encode("ascii"))
         loop = LOOP_TOKEN if request.cdn_loop is None else request.cdn_loop + b", " + LOOP_TOKEN
@@ -189,6 +195,8 @@ class Exchange:
             client.address_lines(request.forwarded_for)
             + edge.forwarded_lines
             + self._ray
+            + (b"\r\nVia: 1.0 " if request.is_http_10 else b"\r\nVia: 1.1 ")
+            + LOOP_TOKEN
             + b"\r\nCDN-Loop: "
             + loop
             + b"\r\n\r\n"
@@ -366,11 +374,11 @@ class Exchange:
             if key is not None:
                 edge.objects.close_socket(key)
 
-        transport, held = self._client.detach()
+        transport, held, ended = self._client.detach()
         tunnel = Tunnel(transport, connection.transport, forward.decision.version_id, edge.monotonic, closed)
         edge.tunnels[tunnel] = key
         self._account("ok")
-        tunnel.open(held, rest)
+        tunnel.open(held, rest, client_ended=ended)
 
     # The gateway's own answers.
 

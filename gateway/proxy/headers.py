@@ -34,6 +34,7 @@ class Field(IntEnum):
     COHORT = 11
     FORWARDED_FOR = 12
     CDN_LOOP = 13
+    MAX_FORWARDS = 14
 
 
 REQUEST_FIELDS: Final = {
@@ -49,6 +50,7 @@ REQUEST_FIELDS: Final = {
     b"cloudflare-workers-cohort": Field.COHORT,
     b"x-forwarded-for": Field.FORWARDED_FOR,
     b"cdn-loop": Field.CDN_LOOP,
+    b"max-forwards": Field.MAX_FORWARDS,
     # RFC 9110 section 7.6.1 and its forerunners: fields of one hop.
     b"keep-alive": Field.DROP,
     b"proxy-connection": Field.DROP,
@@ -148,16 +150,32 @@ def allowed_trailers(lines: Iterable[bytes]) -> list[bytes]:
     return kept
 
 
-_TUNNELLED_BY_HTTP: Final = re.compile(rb"(h2c?|http/.*|tls/.*)", re.IGNORECASE)
+HOPS_COUNTED: Final = frozenset({"TRACE", "OPTIONS"})
+"""RFC 9110 7.6.2: the methods for which ``Max-Forwards`` means something."""
 
 
-def offered_protocols(upgrade: bytes) -> list[bytes]:
+def one_hop_fewer(method: str, max_forwards: bytes) -> bytes:
+    """Return ``Max-Forwards`` for the next hop; what is no number, or of another method, stays as it is."""
+    if method in HOPS_COUNTED and max_forwards.isdigit():
+        return b"%d" % (int(max_forwards[:9]) - 1)
+    return max_forwards
+
+
+_NEVER_TUNNELLED: Final = re.compile(rb"(h2c?|http/.*|tls/.*)", re.IGNORECASE)
+
+
+def offered_protocols(upgrade: bytes, method: str) -> list[bytes]:
     """Return the protocols of an ``Upgrade`` field that may be tunnelled.
 
     Another version of HTTP, or TLS, may not: requests inside the tunnel would reach a version without any decision.
+    A WebSocket is opened by GET alone (RFC 6455 section 4.1).
     """
     tokens = (token.strip(b" \t") for token in upgrade.split(b","))
-    return [token for token in tokens if token and not _TUNNELLED_BY_HTTP.fullmatch(token)]
+    return [
+        token
+        for token in tokens
+        if token and not _NEVER_TUNNELLED.fullmatch(token) and (method == "GET" or token.lower() != b"websocket")
+    ]
 
 
 def sf_string(text: str) -> str:

@@ -29,9 +29,25 @@ class RequestHead:
     """
 
     __slots__ = (
-        "authority", "cdn_loop", "chunked", "cohort", "content_length", "expects_continue", "forwarded_for",
-        "has_body", "host", "is_http_10", "keep_alive", "lines", "method", "overrides", "protocols", "target",
-        "te_trailers", "version_key",
+        "authority",
+        "cdn_loop",
+        "chunked",
+        "cohort",
+        "content_length",
+        "expects_continue",
+        "forwarded_for",
+        "has_body",
+        "host",
+        "is_http_10",
+        "keep_alive",
+        "lines",
+        "max_forwards",
+        "method",
+        "overrides",
+        "protocols",
+        "target",
+        "te_trailers",
+        "version_key",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -53,6 +69,7 @@ class RequestHead:
         self.cohort: bytes | None = None
         self.forwarded_for: bytes | None = None
         self.cdn_loop: bytes | None = None
+        self.max_forwards: bytes | None = None
 
     @property
     def path(self) -> str:

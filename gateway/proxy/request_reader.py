@@ -91,6 +91,11 @@ class RequestReader:
         return self._in_head
 
     @property
+    def at_last_request(self) -> bool:
+        """Whether no request follows the one read last."""
+        return self._last_request_read
+
+    @property
     def in_body(self) -> bool:
         """Whether a body is still to come."""
         return self._in_body
@@ -253,6 +258,8 @@ class RequestReader:
                 head.cohort = _joined(head.cohort, value)
             case Field.FORWARDED_FOR:
                 head.forwarded_for = _joined(head.forwarded_for, value)
+            case Field.MAX_FORWARDS:
+                head.max_forwards = value
             case Field.CDN_LOOP:
                 head.cdn_loop = _joined(head.cdn_loop, value)
 
@@ -269,13 +276,15 @@ class RequestReader:
             self._apply_connection()
         elif head.is_http_10:
             head.keep_alive = False
+        # llhttp takes "close" from Proxy-Connection too, and reads nothing after it.
+        head.keep_alive = head.keep_alive and self._parser.should_keep_alive()
         size = len(self._target) + sum(map(len, head.lines))
         if size > self._limits.head_bytes:
             raise self._refusal(431, "the head of the request is larger than the limit")
         head.has_body = head.chunked or bool(head.content_length)
         head.expects_continue = head.expects_continue and head.has_body and not head.is_http_10
         if self._upgrade and b"upgrade" in self._connection and not head.has_body and not head.is_http_10:
-            head.protocols = offered_protocols(self._upgrade)
+            head.protocols = offered_protocols(self._upgrade, head.method)
         self._in_body = head.has_body
         self._trailers = []
         self._framing_bytes = self._body_bytes = 0
@@ -288,7 +297,8 @@ class RequestReader:
     def on_message_complete(self) -> None:  # noqa: D102
         if self._muted or (self._head.has_body and self._parser.should_upgrade()):
             return  # llhttp takes an upgrade for bodyless; the body is still to come
-        if not self._head.keep_alive:
+        # llhttp takes "close" from trailers too, and reads nothing after it.
+        if not self._head.keep_alive or (self._trailers and not self._parser.should_keep_alive()):
             self._last_request_read = True
         if self._in_body:
             self._in_body = False
@@ -361,6 +371,8 @@ class RequestReader:
             self._head.forwarded_for = None
         if b"cdn-loop" in named:
             self._head.cdn_loop = None
+        if b"max-forwards" in named:
+            self._head.max_forwards = None
 
     def _refusal(self, status: int, why: str) -> MalformedRequest:
         self._problem = MalformedRequest(status, why)

@@ -59,6 +59,7 @@ class ResponseReader:
         self._transfer_encoding: bytes | None = None
         self._to_head_request = False
         self._in_head = False
+        self._at_start = True
         self._until_eof = False
         self._head_bytes = 0
         self._interim = 0
@@ -80,6 +81,7 @@ class ResponseReader:
         self._sink = sink
         self._to_head_request = to_head_request
         self._until_eof = False
+        self._at_start = True
         self._interim = 0
         self._trailers = []
         self.complete = False
@@ -99,6 +101,10 @@ class ResponseReader:
         if nothing_expected:
             self.excess = True
             return
+        if self._at_start:
+            self._at_start = False
+            if data[:1] != b"H":  # llhttp also speaks RTSP and ICE
+                raise MalformedAnswer("the answer does not start with HTTP/")
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
@@ -151,14 +157,16 @@ class ResponseReader:
         elif kind is not ResponseField.DROP:
             self._note(kind, name, value)
 
-    def _note(self, kind: ResponseField, name: bytes, value: bytes) -> None:
-        head, value = self._head, value.strip(b" \t")
+    def _note(self, kind: ResponseField, name: bytes, raw: bytes) -> None:
+        head, value = self._head, raw.strip(b" \t")
         match kind:
             case ResponseField.CONTENT_LENGTH:
                 if not value.isdigit():
                     raise self._malformed("Content-Length is not a number")
                 head.content_length = int(value)
             case ResponseField.TRANSFER_ENCODING:
+                if b"\t" in raw:
+                    raise self._malformed("Transfer-Encoding holds a tab, which llhttp reads otherwise")
                 before = self._transfer_encoding
                 self._transfer_encoding = value.lower() if before is None else before + b"," + value.lower()
             case ResponseField.CONNECTION:
@@ -199,8 +207,8 @@ class ResponseReader:
         if self._head.status != _SWITCHING_PROTOCOLS:
             assert self._sink is not None  # noqa: S101 - begin() came first
             self._sink.on_interim(self._head)
-        elif not (self._head.protocol and b"upgrade" in self._connection):
-            raise self._malformed("101 without Upgrade and Connection: upgrade")
+        elif self._head.is_http_10 or not (self._head.protocol and b"upgrade" in self._connection):
+            raise self._malformed("101 in HTTP/1.0, or without Upgrade and Connection: upgrade")
 
     @property
     def head(self) -> ResponseHead:
@@ -217,6 +225,8 @@ class ResponseReader:
     def on_message_complete(self) -> None:  # noqa: D102
         if self._head.status >= 200:  # noqa: PLR2004
             self.complete = True
+            # llhttp takes "close" from trailers and Proxy-Connection too, and reads nothing after it.
+            self.keep_alive = self.keep_alive and self._parser.should_keep_alive()
 
     def _apply_connection(self) -> None:
         head, options = self._head, set(self._connection)

@@ -33,14 +33,17 @@ class Tunnel:
         self.upstream = upstream
         self.version_id = version_id
 
-    def open(self, from_client: bytes, from_upstream: bytes) -> None:
-        """Take both transports over and pass on what came behind the two heads."""
+    def open(self, from_client: bytes, from_upstream: bytes, *, client_ended: bool) -> None:
+        """Take both transports over and pass on what came behind the two heads, an early end included."""
         self.client.set_protocol(_End(self, self.client, self.upstream))
         self.upstream.set_protocol(_End(self, self.upstream, self.client))
         if from_upstream:
             self.client.write(from_upstream)
         if from_client:
             self.upstream.write(from_client)
+        if client_ended:
+            self.half_closed_at = self.now()
+            self.upstream.write_eof()
         self.client.resume_reading()
         self.upstream.resume_reading()
 

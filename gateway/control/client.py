@@ -1,0 +1,573 @@
+"""A client of the gateway's own API, for the command line and for tests.
+
+Synchronous and of the standard library only, so that a command starts quickly. What a method returns mirrors the
+schemas of ``openapi.yaml``, word by word.
+
+::
+
+    ClientError
+    ├── GatewayNotRunning     no gateway where the caller says, or where run.json says
+    ├── NotAGateway           something else answers there, or the answer broke off
+    └── ApiError              the gateway refused, and says why
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict, TypeVar, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+DEFAULT_STATE: Final = Path(".gateway")
+RUN_FILE_NAME: Final = "run.json"
+ADDRESS_VARIABLE: Final = "GATEWAY_CONTROL"
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 120.0
+"""A deployment is answered only once its versions run, so an answer may take a while."""
+
+
+class Share(TypedDict):
+    """One version of a deployment and its percentage."""
+
+    version_id: str
+    tag: str
+    percentage: float
+
+
+class CohortShares(TypedDict):
+    """A cohort's own list of versions."""
+
+    name: str
+    versions: list[Share]
+
+
+class CodeUpdate(TypedDict):
+    """When Durable Objects that move are reset (R60)."""
+
+    mode: str
+    max_delay_seconds: float
+
+
+class Deployment(TypedDict):
+    """What serves, or served, a Worker."""
+
+    id: str
+    worker: str
+    number: int
+    created_on: str
+    source: str
+    author: str
+    message: str
+    triggered_by: str
+    strategy: str
+    active: bool
+    versions: list[Share]
+    cohorts: list[CohortShares]
+    code_update: CodeUpdate
+
+
+class Version(TypedDict):
+    """A version and how it is doing; ``percentage`` is null where it is not deployed."""
+
+    id: str
+    worker: str
+    number: int
+    tag: str
+    message: str
+    source: str
+    author: str
+    created_on: str
+    runtime: dict[str, Any]
+    state: str
+    trouble: str
+    last_lines: list[str]
+    percentage: float | None
+    url: str
+
+
+class WorkerStatus(TypedDict):
+    """One Worker of the gateway."""
+
+    name: str
+    routes: list[str]
+    url: str
+    active: Deployment | None
+    versions: list[Version]
+    classes: list[str]
+    assignment: str
+
+
+class Status(TypedDict):
+    """Where the gateway listens, and what it runs."""
+
+    url: str
+    control: str
+    pid: int
+    seed: int | None
+    state: str
+    config: str | None
+    workers: list[WorkerStatus]
+
+
+class CreatedDeployment(TypedDict):
+    """A new deployment (or, after a dry run, the one that would be), and what the user should know of it."""
+
+    deployment: Deployment
+    warnings: list[str]
+    moved_percentage: float
+    dry_run: bool
+
+
+class Step(TypedDict):
+    """What one rule of the order of precedence found."""
+
+    rule: str
+    outcome: str
+    detail: str
+    cites: str
+
+
+class IgnoredSignal(TypedDict):
+    """A signal of the request that did not count."""
+
+    signal: str
+    cause: str
+    detail: str
+    rule: str
+
+
+class Decision(TypedDict):
+    """The version that would answer, and why."""
+
+    version_id: str
+    tag: str
+    reason: str
+    point: float | None
+    low: float
+    high: float
+    cohort: str
+    state: str
+    ignored: list[IgnoredSignal]
+
+
+class VersionCount(TypedDict):
+    """How often a version was picked."""
+
+    version_id: str
+    tag: str
+    count: int
+
+
+class Explanation(TypedDict):
+    """A decision with every step to it; ``problem`` is set exactly where ``decision`` is null."""
+
+    worker: str | None
+    route: str
+    problem: str | None
+    steps: list[Step]
+    decision: Decision | None
+    deployment: Deployment | None
+    counts: list[VersionCount]
+
+
+# `class` cannot be written as a field; for a past deployment the API leaves out what it no longer knows.
+DurableObject = TypedDict(
+    "DurableObject",
+    {
+        "class": str,
+        "id": str,
+        "name": str | None,
+        "point": NotRequired[float],
+        "assigned": str,
+        "assigned_tag": str,
+        "assigned_by": NotRequired[int],
+        "running": NotRequired[str],
+        "running_tag": NotRequired[str],
+        "pinned": NotRequired[str | None],
+        "resets": NotRequired[int],
+        "first_used": NotRequired[str],
+        "last_used": NotRequired[str],
+    },
+)
+
+
+class ObjectEvent(TypedDict):
+    """One line of an object's history."""
+
+    deployment: int
+    version_id: str
+    tag: str
+    cause: str
+    at: str
+
+
+class ObjectWithHistory(TypedDict):
+    """One object and how it got its versions."""
+
+    object: DurableObject
+    history: list[ObjectEvent]
+
+
+class ObjectPage(TypedDict):
+    """Some objects of a class; ``next`` is the ``after`` of the page that follows."""
+
+    objects: list[DurableObject]
+    total: int
+    next: str | None
+
+
+class ObjectChange(TypedDict):
+    """An object whose version differs between two deployments; null where it did not exist yet."""
+
+    id: str
+    name: str | None
+    before: str | None
+    before_tag: str
+    after: str | None
+    after_tag: str
+
+
+class ObjectDiff(TypedDict):
+    """What changed between two deployments."""
+
+    changes: list[ObjectChange]
+    total: int
+
+
+class VersionSpec(NamedTuple):
+    """A version for a new deployment, by id, unique prefix or tag; without a percentage it shares the rest: R45."""
+
+    version: str
+    percentage: float | None = None
+
+
+class ClientError(Exception):
+    """Whatever keeps the API from doing what was asked; ``remedy`` is what the user can do."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class GatewayNotRunning(ClientError):
+    """No gateway can be reached; the message names the file or variable that was looked at."""
+
+
+class NotAGateway(ClientError):
+    """What answers is no gateway of this version, or its answer broke off."""
+
+
+class ApiError(ClientError):
+    """The gateway refused.
+
+    Args:
+        status: The answer's HTTP status.
+        code: Cloudflare's code where it has one; the gateway's own start at 90 000.
+    """
+
+    def __init__(self, status: int, code: int, message: str, remedy: str) -> None:
+        super().__init__(message, remedy=remedy)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAddress:
+    """Where the API should be, and who says so.
+
+    Args:
+        url: Base URL, as ``http://127.0.0.1:8788``.
+        origin: The option, variable or file it was read from.
+        run_file: Set where a gateway wrote it; then a refused connection means that the file is stale.
+        pid: Of the gateway that wrote ``run_file``.
+    """
+
+    url: str
+    origin: str
+    run_file: Path | None = None
+    pid: int | None = None
+
+
+def find_gateway(
+    environment: Mapping[str, str], *, control: str | None = None, state: Path | None = None
+) -> ControlAddress:
+    """Return where the API listens: ``control``, else ``state``, else ``GATEWAY_CONTROL``, else ``.gateway``.
+
+    What is typed wins over what is set.
+
+    Raises:
+        GatewayNotRunning: The state folder has no readable ``run.json``.
+        ClientError: The base URL is none.
+    """
+    if control:
+        return ControlAddress(_checked_url(control, "--control"), "--control")
+    if state is None and (address := environment.get(ADDRESS_VARIABLE)):
+        return ControlAddress(_checked_url(address, ADDRESS_VARIABLE), ADDRESS_VARIABLE)
+    return _read_run_file((state or DEFAULT_STATE) / RUN_FILE_NAME)
+
+
+def _read_run_file(path: Path) -> ControlAddress:
+    remedy = (
+        "Start one with `gateway run`. If one runs already, name its state folder with --state DIR, "
+        f"or its API with {ADDRESS_VARIABLE}=http://127.0.0.1:8788."
+    )
+    try:
+        content = json.loads(path.read_bytes())
+        url, pid = content["control"], content.get("pid")
+        address = _checked_url(url, str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise GatewayNotRunning(f"no gateway is running: {path} does not exist", remedy=remedy) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GatewayNotRunning(f"{path} does not say where a gateway runs: {error}", remedy=remedy) from error
+    return ControlAddress(address, str(path), path, pid if isinstance(pid, int) else None)
+
+
+def _checked_url(url: str, origin: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number or too high, or half an IPv6 address
+        valid = False
+    if not valid:
+        raise ClientError(f"{origin}: {url!r} is no base URL", remedy="It looks like http://127.0.0.1:8788.")
+    return url.rstrip("/")
+
+
+_Answer = TypeVar("_Answer")
+
+
+class GatewayClient:
+    """The API, one method for each operation; every method raises ``ClientError``."""
+
+    def __init__(self, address: ControlAddress) -> None:
+        self.address = address
+
+    def status(self) -> Status:
+        """Return where the gateway listens, and the state of every Worker and version."""
+        return _shaped(Status, self._send("GET", "/api/status"))
+
+    def versions(self, worker: str) -> list[Version]:
+        """Return a Worker's versions, the newest first."""
+        answer = self._send("GET", _worker_path(worker, "versions"))
+        return cast("list[Version]", _listed("versions", answer))
+
+    def version(self, worker: str, version: str) -> Version:
+        """Return one version, named by id, unique prefix or tag."""
+        return _shaped(Version, self._send("GET", _worker_path(worker, "versions", version)))
+
+    def deployments(self, worker: str) -> list[Deployment]:
+        """Return a Worker's deployments, the newest (active) first."""
+        answer = self._send("GET", _worker_path(worker, "deployments"))
+        return cast("list[Deployment]", _listed("deployments", answer))
+
+    def deployment(self, worker: str, deployment: str) -> Deployment:
+        """Return one deployment, named by id, number or ``active``."""
+        return _shaped(Deployment, self._send("GET", _worker_path(worker, "deployments", deployment)))
+
+    def deploy(
+        self, worker: str, versions: Iterable[VersionSpec], *, message: str = "", dry_run: bool = False
+    ) -> CreatedDeployment:
+        """Create a deployment; it is active when this returns, unless it is a dry run."""
+        body: dict[str, Any] = {
+            "versions": [
+                {"version": spec.version}
+                if spec.percentage is None
+                else {"version": spec.version, "percentage": spec.percentage}
+                for spec in versions
+            ]
+        }
+        if message:
+            body["message"] = message
+        if dry_run:
+            body["dry_run"] = True
+        return _shaped(CreatedDeployment, self._send("POST", _worker_path(worker, "deployments"), body))
+
+    def rollback(self, worker: str, version: str | None = None, *, message: str = "") -> CreatedDeployment:
+        """Give one version all traffic again; without one, the newest earlier that had it (R95)."""
+        body = {"version": version} if version is not None else {}
+        if message:
+            body["message"] = message
+        return _shaped(CreatedDeployment, self._send("POST", _worker_path(worker, "rollback"), body))
+
+    def explain(
+        self,
+        url: str,
+        *,
+        method: str | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+        count: int | None = None,
+    ) -> Explanation:
+        """Return how a request would be routed; ``count`` decides that often and counts the versions."""
+        body: dict[str, Any] = {"url": url}
+        if method is not None:
+            body["method"] = method
+        if headers:
+            body["headers"] = [list(header) for header in headers]
+        if count is not None:
+            body["count"] = count
+        return _shaped(Explanation, self._send("POST", "/api/explain", body))
+
+    def objects(
+        self,
+        worker: str,
+        class_name: str | None = None,
+        *,
+        search: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        deployment: int | None = None,
+    ) -> ObjectPage:
+        """Return a page of a class's objects; ``deployment`` asks for the table as it was then."""
+        query = _query(
+            {"class": class_name, "search": search, "after": after, "limit": limit, "deployment": deployment}
+        )
+        return _shaped(ObjectPage, self._send("GET", _worker_path(worker, "objects") + query))
+
+    def object_diff(
+        self,
+        worker: str,
+        from_number: int,
+        to_number: int,
+        class_name: str | None = None,
+        *,
+        limit: int | None = None,
+    ) -> ObjectDiff:
+        """Return the objects whose version differs between two deployments, named by number."""
+        query = _query({"class": class_name, "from": from_number, "to": to_number, "limit": limit})
+        return _shaped(ObjectDiff, self._send("GET", _worker_path(worker, "objects", "diff") + query))
+
+    def object(self, worker: str, class_name: str, name: str) -> ObjectWithHistory:
+        """Return one object, named by name or id in hex, and its history."""
+        return _shaped(ObjectWithHistory, self._send("GET", _worker_path(worker, "objects", class_name, name)))
+
+    def pin(self, worker: str, class_name: str, name: str, version: str) -> DurableObject:
+        """Keep an object on a version of the active deployment."""
+        path = _worker_path(worker, "objects", class_name, name, "pin")
+        return _shaped(DurableObject, self._send("PUT", path, {"version": version}))
+
+    def unpin(self, worker: str, class_name: str, name: str) -> DurableObject:
+        """Let the rule decide an object's version again."""
+        path = _worker_path(worker, "objects", class_name, name, "pin")
+        return _shaped(DurableObject, self._send("DELETE", path))
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send one request and return the JSON object it is answered with.
+
+        Raises:
+            GatewayNotRunning: Nothing listens there.
+            NotAGateway: The answer is not the API's.
+            ApiError: The API refused.
+        """
+        # Costs more to import than all else here, and `gateway --help` needs none of it.
+        from http.client import HTTPConnection, HTTPException  # noqa: PLC0415
+
+        base = urlsplit(self.address.url)
+        connection = HTTPConnection(base.hostname or "", base.port, timeout=CONNECT_SECONDS)
+        try:
+            self._connect(connection)
+            headers = {"Accept": "application/json", "Connection": "close"}
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            content = None if body is None else json.dumps(body).encode("ascii")
+            connection.request(method, base.path + path, content, headers)
+            response = connection.getresponse()
+            status, answer = response.status, response.read()
+        except (OSError, HTTPException) as error:
+            raise NotAGateway(
+                f"{self.address.url} gave no whole answer to {method} {path}: {error!r}",
+                remedy="See with `gateway deployments status` whether it took effect, and look into its log.",
+            ) from error
+        finally:
+            connection.close()
+        return self._understood(status, answer)
+
+    def _connect(self, connection: HTTPConnection) -> None:
+        try:
+            connection.connect()
+        except OSError as error:
+            raise _not_listening(self.address, error) from error
+        connection.sock.settimeout(ANSWER_SECONDS)
+
+    def _understood(self, status: int, answer: bytes) -> dict[str, Any]:
+        try:
+            content = json.loads(answer)
+        except (ValueError, RecursionError):
+            content = None
+        if isinstance(content, dict):
+            if status < 300:  # noqa: PLR2004 - 2xx is success (RFC 9110 section 15.3)
+                return content
+            error = content.get("error")
+            if isinstance(error, dict) and isinstance(error.get("message"), str):
+                code, remedy = error.get("code"), error.get("remedy")
+                raise ApiError(
+                    status,
+                    code if isinstance(code, int) else 0,
+                    error["message"],
+                    remedy if isinstance(remedy, str) else "",
+                )
+        raise NotAGateway(
+            f"{self.address.url} (from {self.address.origin}) answers with status {status}, but not as a gateway",
+            remedy="Another program may have taken the port. Start `gateway run`, or give the right address.",
+        )
+
+
+def _not_listening(address: ControlAddress, error: OSError) -> GatewayNotRunning:
+    if address.run_file is None:
+        return GatewayNotRunning(
+            f"no gateway is running at {address.url} (from {address.origin}): {error}",
+            remedy=f"Start one with `gateway run`, or correct {address.origin}.",
+        )
+    owner = f" (pid {address.pid})" if address.pid is not None else ""
+    return GatewayNotRunning(
+        f"no gateway is running: {address.run_file} is stale. "
+        f"It names {address.url}{owner}, where nothing answers any more: {error}",
+        remedy="Start it again with `gateway run`; that replaces the file.",
+    )
+
+
+def _worker_path(worker: str, *parts: str) -> str:
+    return _path("api", "workers", worker, *parts)
+
+
+def _path(*parts: str) -> str:
+    """Return a path of which each part is one segment, whatever characters it has.
+
+    Raises:
+        ClientError: A part is empty; the path would name something else.
+    """
+    if not all(parts):
+        raise ClientError("a name is empty", remedy="Give the name of the Worker, version, class or object.")
+    return "".join("/" + quote(part, safe="", errors="surrogateescape") for part in parts)
+
+
+def _query(values: Mapping[str, str | int | None]) -> str:
+    given = {key: value for key, value in values.items() if value is not None}
+    return "?" + urlencode(given, errors="surrogateescape") if given else ""
+
+
+def _shaped(shape: type[_Answer], answer: dict[str, Any]) -> _Answer:
+    """Return the answer as ``shape``, once it has that shape's keys: an older gateway may send fewer."""
+    keys: frozenset[str] = getattr(shape, "__required_keys__", frozenset())
+    _check_keys(keys, answer)
+    return cast("_Answer", answer)
+
+
+def _listed(key: str, answer: dict[str, Any]) -> list[Any]:
+    _check_keys({key}, answer)
+    return cast("list[Any]", answer[key])
+
+
+def _check_keys(keys: Iterable[str], answer: dict[str, Any]) -> None:
+    missing = sorted(set(keys) - answer.keys())
+    if missing:
+        raise NotAGateway(
+            f"the gateway's answer lacks {', '.join(missing)}",
+            remedy="Its version may differ from this command's; start it again with `gateway run`.",
+        )

@@ -15,7 +15,7 @@ from typing import Any, Final, TextIO
 import click
 
 from gateway.cli import render
-from gateway.cli.text import Style
+from gateway.cli.text import PLAIN, Style
 from gateway.control.client import ClientError, GatewayClient, Status, find_gateway
 from gateway.errors import GatewayError
 
@@ -35,8 +35,8 @@ class Terminal:
     """
 
     interactive: bool = False
-    out: Style = Style()
-    err: Style = Style()
+    out: Style = PLAIN
+    err: Style = PLAIN
 
     @classmethod
     def detect(cls, environment: Mapping[str, str]) -> Terminal:
@@ -178,7 +178,7 @@ _OPTIONS: Final = (
         "--worker", "--name", "worker", metavar="NAME", help="The Worker; needed only where there are several."
     ),
     click.option("--json", "as_json", is_flag=True, help="Print the API's objects."),
-    # They stand in the help of `gateway` itself; here they are accepted as well, for that is where people type them.
+    # They stand in the help of `gateway` itself; accepted here as well, for here is where people type them.
     click.option("--state", type=click.Path(path_type=Path), metavar="DIR", hidden=True),
     click.option("--control", metavar="URL", hidden=True),
 )

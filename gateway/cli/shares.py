@@ -48,8 +48,9 @@ def understand(
 
     Args:
         specs: As ``v1@90%``.
-        version_ids: Paired with ``percentages`` by position.
+        version_ids: Without percentages.
         version_tags: As ``specs``.
+        percentages: Paired with ``version_ids`` by position; as ``10`` or ``10%``.
 
     Raises:
         UnclearArguments: They contradict each other or are no numbers.
@@ -92,10 +93,7 @@ def parse_spec(text: str) -> VersionSpec:
 
 
 def parse_percentage(text: str, origin: str) -> float:
-    """Return the number in ``10``, ``12.5`` or ``10%``.
-
-    Args:
-        origin: What an error says it came from.
+    """Return the number in ``10``, ``12.5`` or ``10%``; an error says that it came from ``origin``.
 
     Raises:
         UnclearArguments: It is no number.
@@ -147,10 +145,7 @@ def newest_at(
     """Return what ``--percentage N`` alone means here (S4): the newest version N, the stable one the rest.
 
     Stable is the active deployment's version with the highest percentage, other than the newest. At 0 the newest
-    leaves the deployment, at 100 the stable one does.
-
-    Args:
-        versions: At least one, in any order.
+    leaves the deployment, at 100 the stable one does. ``versions`` holds at least one, in any order.
 
     Raises:
         DeploymentError: The newest version would share with another, and there is none.

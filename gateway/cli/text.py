@@ -33,6 +33,9 @@ class Style:
         return click.style(text, fg=colour or None, bold=bold or None) if self.colour and text else text
 
 
+PLAIN: Final = Style()
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell of a table, and its colour."""
@@ -82,6 +85,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Cell | str]], style: 
     """Return aligned columns under their headings.
 
     Args:
+        headings: One for each column.
+        rows: A cell is a text, or a text with a colour.
+        style: What the text may look like.
         right: Headings of the columns that hold numbers, separated by blanks.
     """
     # rich takes as long to import as the rest of a command; --json and --help do without.

@@ -241,7 +241,8 @@ class ObjectDiff(TypedDict):
 
 
 class VersionSpec(NamedTuple):
-    """A version for a new deployment, by id, unique prefix or tag; without a percentage it shares the rest: R45."""
+    """A version for a new deployment, by id, unique prefix or tag; without a percentage it shares the rest (R45).
+    """
 
     version: str
     percentage: float | None = None

@@ -159,6 +159,11 @@ class ClientConnection(asyncio.Protocol):
     # What an exchange asks for.
 
     @property
+    def _is_busy(self) -> bool:
+        """Whether a request is served, or the connection is at its end."""
+        return self._current is not None or self._lingers_until is not None
+
+    @property
     def is_slow(self) -> bool:
         """Whether the client takes nothing more for now."""
         return self._paused_since is not None
@@ -199,7 +204,7 @@ class ClientConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(following.start)
         elif self._problem is not None:
             self._answer_problem(self._problem)
-        elif self._current is None and self._lingers_until is None:
+        elif not self._is_busy:
             self._rest()
 
     def cut_answer(self, *, framed: bool) -> None:

@@ -54,8 +54,8 @@ class Tunnel:
 
     def end_lost(self, other: asyncio.Transport, exc: Exception | None) -> None:
         """One side is gone: end the other, and tell once."""
-        if exc is None:
-            other.close()
+        if exc is None or other.get_write_buffer_size():
+            other.close()  # what was received before a reset still arrives
         else:
             other.abort()
         if not self._closed:

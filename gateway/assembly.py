@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -46,6 +47,7 @@ from gateway.store.sqlite import SqliteStore
 
 log = structlog.get_logger("gateway")
 
+GC_ALLOCATIONS: Final = 20_000
 CONFIG_POLL_SECONDS: Final = 0.3
 RETIRE_SECONDS: Final = 30.0
 """R58: in-flight requests of a version that leaves may finish for up to 30 seconds."""
@@ -108,6 +110,10 @@ class Gateway:
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
+        # What was built until now stays: the collector need not walk it again and again while requests come and go.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_ALLOCATIONS)
 
     async def close(self) -> None:
         """Drain, end all versions, and let go of the state."""

@@ -48,6 +48,14 @@ def split(shares: Iterable[Share]) -> str:
     )
 
 
+def short_split(shares: Iterable[Share]) -> str:
+    """Return a deployment's versions in order, as ``v1 90%, v2 10%``; ids only where there is no tag."""
+    return ", ".join(
+        f"{printable(share['tag']) or short_id(share['version_id'])} {percent(share['percentage'])}"
+        for share in shares
+    )
+
+
 def wanted_split(shares: Iterable[VersionSpec], labels: Mapping[str, str]) -> str:
     """Return versions as the user named them; ``labels`` tells what to call those named by id."""
     return ", ".join(
@@ -119,7 +127,7 @@ def deployments(shown: Sequence[Deployment], total: int, style: Style) -> str:
             moment(deployment["created_on"]),
             deployment["source"],
             deployment["triggered_by"],
-            Cell(split(deployment["versions"]), "green" if deployment["active"] else ""),
+            Cell(short_split(deployment["versions"]), "green" if deployment["active"] else ""),
             Cell("active", "green") if deployment["active"] else "",
             deployment["message"],
         )

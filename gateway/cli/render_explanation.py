@@ -49,15 +49,12 @@ def _found(shown: Explanation, style: Style) -> str:
     deployment = shown["deployment"]
     return fields(
         [
-            ("worker", NO_WORKER if shown["worker"] is None else printable(shown["worker"])),
+            ("worker", "none" if shown["worker"] is None else printable(shown["worker"])),
             ("route", printable(shown["route"])),
             ("deployment", "" if deployment is None else str(deployment["number"])),
         ],
         style,
     )
-
-
-NO_WORKER: Final = "none"
 
 
 def _steps(shown: Explanation, style: Style) -> str:
@@ -79,7 +76,7 @@ def bar(shares: Sequence[Share], decision: Decision, style: Style) -> str:
     The cell over the point always shows the version that was decided, however narrow its range is.
     """
     point = decision["point"] or 0.0
-    marker = min(BAR_CELLS - 1, int(point / 100 * BAR_CELLS))
+    marker = max(0, min(BAR_CELLS - 1, int(point / 100 * BAR_CELLS)))
     owners = [_owner(shares, (cell + 0.5) / BAR_CELLS * 100) for cell in range(BAR_CELLS)]
     owners[marker] = next(
         (at for at, share in enumerate(shares) if share["version_id"] == decision["version_id"]), owners[marker]

@@ -21,11 +21,11 @@ def objects(page: ObjectPage, style: Style) -> str:
         return f"No Durable Object here; the class has {page['total']}."
     past = any("resets" not in shown for shown in page["objects"])
     if past:
-        headings: tuple[str, ...] = ("object", "id", "version")
-        rows = [(_object_name(shown), shown["id"][:16], _assigned(shown)) for shown in page["objects"]]
+        headings: tuple[str, ...] = ("object", "version")
+        rows = [(_known_as(shown), _assigned(shown)) for shown in page["objects"]]
         text = table(headings, rows, style)
     else:
-        headings = ("object", "id", "version", "point", "deployment", "resets", "last used (UTC)", "")
+        headings = ("object", "version", "point", "deployment", "resets", "last used (UTC)", "")
         text = table(
             headings, [_object_row(shown) for shown in page["objects"]], style, right="point deployment resets"
         )
@@ -58,7 +58,7 @@ def _history(rows: Sequence[tuple[str, ...]], events: Sequence[ObjectEvent], sty
 def durable_object(shown: DurableObject, style: Style) -> str:
     """Return one object and the version it keeps."""
     pairs = [
-        ("object", _object_name(shown)),
+        ("object", "" if shown["name"] is None else printable(shown["name"])),
         ("class", printable(shown["class"])),
         ("id", printable(shown["id"])),
         ("version", _assigned(shown)),
@@ -66,7 +66,7 @@ def durable_object(shown: DurableObject, style: Style) -> str:
     if (by := shown.get("assigned_by")) is not None:
         pairs.append(("since", f"deployment {by}"))
     if (running := shown.get("running")) is not None and running != shown["assigned"]:
-        pairs.append(("still runs", f"{label(shown.get('running_tag', ''), running)}, until its update is due"))
+        pairs.append(("still runs", f"{label(shown.get('running_tag', ''), running)}, until it is moved"))
     if (pinned := shown.get("pinned")) is not None:
         pairs.append(("pinned", f"to {short_id(pinned)}"))
     if (point := shown.get("point")) is not None:
@@ -84,13 +84,9 @@ def object_diff(diff: ObjectDiff, from_number: int, to_number: int, style: Style
     between = f"between deployments {from_number} and {to_number}"
     if not diff["changes"]:
         return f"No object changes its version {between}."
-    rows = [(_changed_name(change), *_before_and_after(change)) for change in diff["changes"]]
+    rows = [(_known_as(change), *_before_and_after(change)) for change in diff["changes"]]
     text = table(("object", "before", "after"), rows, style)
     return f"{text}\n{len(diff['changes'])} of {diff['total']} objects that change {between}."
-
-
-def _changed_name(change: ObjectChange) -> str:
-    return change["id"][:16] if change["name"] is None else printable(change["name"])
 
 
 def _before_and_after(change: ObjectChange) -> tuple[str, str]:
@@ -108,8 +104,7 @@ def _object_row(shown: DurableObject) -> tuple[Cell | str, ...]:
     if (running := shown.get("running")) is not None and running != shown["assigned"]:
         marks.append(f"runs {label(shown.get('running_tag', ''), running)}")
     return (
-        _object_name(shown),
-        shown["id"][:16],
+        _known_as(shown),
         _assigned(shown),
         number(shown.get("point", 0.0)),
         str(shown.get("assigned_by", NOTHING)),
@@ -119,8 +114,9 @@ def _object_row(shown: DurableObject) -> tuple[Cell | str, ...]:
     )
 
 
-def _object_name(shown: DurableObject) -> str:
-    return "(no name known)" if shown["name"] is None else printable(shown["name"])
+def _known_as(shown: DurableObject | ObjectChange) -> str:
+    """Return what the object can be asked for by: its name, or its whole id where no name is known."""
+    return printable(shown["id"] if shown["name"] is None else shown["name"])
 
 
 def _assigned(shown: DurableObject) -> str:

@@ -8,21 +8,19 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import IO, Any, Final, TextIO
 
 import click
 
 from gateway.cli import render
 from gateway.cli.text import PLAIN, Style
-from gateway.control.client import ClientError, GatewayClient, Status, find_gateway
+from gateway.control.client import ClientError, GatewayClient, Status, WorkerStatus, find_gateway
 from gateway.errors import GatewayError
 
 CONTEXT_SETTINGS: Final = {"help_option_names": ["-h", "--help"]}
-
-# Output that is piped is for programs: a line is never broken to fit.
-_UNLIMITED_WIDTH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Terminal:
 
 def _style_of(stream: TextIO, environment: Mapping[str, str]) -> Style:
     if not stream.isatty():
-        return Style(width=_UNLIMITED_WIDTH)
+        return PLAIN
     # no-color.org: set, and not empty, whatever its value.
     colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
     return Style(colour=colour, width=shutil.get_terminal_size().columns)
@@ -80,17 +78,21 @@ class Refused(click.ClickException):
         self.remedy = remedy
         self.style = style
 
-    def show(self, _file: object = None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's signature
         """Print the error and its remedy on stderr."""
         say(render.error(self.message, self.remedy, self.style), err=True)
 
 
-class RootGroup(click.Group):
-    """Turns every error a user can meet into an exit code; commands stay in the order they were added."""
+class OrderedGroup(click.Group):
+    """Lists its commands in the order they were added, which is that of the work, not of the alphabet."""
 
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        """Return the commands in the order of the work, not of the alphabet."""
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of the commands."""
         return list(self.commands)
+
+
+class RootGroup(OrderedGroup):
+    """Turns every error a user can meet into an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
@@ -116,18 +118,30 @@ def say(text: str, *, err: bool = False) -> None:
     click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """One command's connection to the gateway.
 
     Args:
+        start: Where the gateway is, and the terminal.
+        as_json: Whether stdout is for a program.
         named_worker: As the user gave it; ``worker`` fills it in.
     """
 
-    client: GatewayClient
-    terminal: Terminal
+    start: Start
     as_json: bool
     named_worker: str | None
+
+    @cached_property
+    def client(self) -> GatewayClient:
+        """The client of the gateway; found only when first used, so that wrong arguments are told first."""
+        start = self.start
+        return GatewayClient(find_gateway(start.environment, control=start.control, state=start.state))
+
+    @property
+    def terminal(self) -> Terminal:
+        """How to speak to the user."""
+        return self.start.terminal
 
     def worker(self) -> str:
         """Return the Worker to act on: the one named, or the only one.
@@ -137,6 +151,21 @@ class Session:
             ClientError: There is none.
         """
         return self.named_worker or only_worker(self.client.status())
+
+    def worker_status(self) -> WorkerStatus:
+        """Return all about the Worker to act on.
+
+        Raises:
+            click.UsageError: There are several; lists them.
+            ClientError: There is none, or none of that name.
+        """
+        status = self.client.status()
+        name = self.named_worker or only_worker(status)
+        found = next((worker for worker in status["workers"] if worker["name"] == name), None)
+        if found is None:
+            names = ", ".join(worker["name"] for worker in status["workers"]) or "none"
+            raise ClientError(f"there is no Worker {name!r}", remedy=f"There are: {names}.")
+        return found
 
     def answer(self, content: object, text: Callable[[Style], str]) -> None:
         """Print the command's result: the API's own objects with --json, else for people."""
@@ -200,13 +229,9 @@ def connected(command: Callable[..., None]) -> Callable[..., None]:
         **parameters: Any,
     ) -> None:
         start = Start.of(ctx)
-        here = state is not None or control is not None
-        address = find_gateway(
-            start.environment,
-            control=control if here else start.control,
-            state=state if here else start.state,
-        )
-        command(Session(GatewayClient(address), start.terminal, as_json, worker), **parameters)
+        if state is not None or control is not None:
+            start = replace(start, state=state, control=control)
+        command(Session(start, as_json, worker), **parameters)
 
     for option in reversed(_OPTIONS):
         run = option(run)

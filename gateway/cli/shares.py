@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.control.client import Deployment, Version, VersionSpec
 from gateway.errors import DeploymentError, PercentageOutOfRange, PercentagesDoNotAddUp
@@ -35,7 +36,8 @@ class UnclearArguments(ValueError):
     """Arguments that do not say which versions, or what each of them gets; a usage error."""
 
 
-class NewestAt(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewestAt:
     """``--percentage N`` alone: which versions it means follows from what is uploaded and active."""
 
     percentage: float

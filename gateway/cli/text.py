@@ -22,11 +22,11 @@ class Style:
     """What text may look like.
 
     Args:
-        width: Columns; a table folds its cells to fit.
+        width: Columns; a table folds its cells to fit. Output that is piped is for programs: nothing is folded.
     """
 
     colour: bool = False
-    width: int = 100
+    width: int = 2000
 
     def paint(self, text: str, colour: str = "", *, bold: bool = False) -> str:
         """Return ``text`` in a colour, where colours are allowed."""

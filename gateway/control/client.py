@@ -241,8 +241,7 @@ class ObjectDiff(TypedDict):
 
 
 class VersionSpec(NamedTuple):
-    """A version for a new deployment, by id, unique prefix or tag; without a percentage it shares the rest (R45).
-    """
+    """A version for a new deployment, by id, unique prefix or tag; one without percentage shares the rest."""
 
     version: str
     percentage: float | None = None
@@ -474,7 +473,8 @@ class GatewayClient:
         try:
             self._connect(connection)
             headers = {"Accept": "application/json", "Connection": "close"}
-            if body is not None:
+            if method != "GET":
+                # Every write is declared as JSON, one without a body too: no other site's page can send that.
                 headers["Content-Type"] = "application/json"
             content = None if body is None else json.dumps(body).encode("ascii")
             connection.request(method, base.path + path, content, headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from gateway.model.decision import Reason, RoutingDecision
 from gateway.model.durable_object import ObjectKey, ObjectReset
@@ -68,6 +68,8 @@ class _Found(NamedTuple):
 def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
     """Return what becomes of a request; draws a point where no signal decides."""
     target = head.target
+    if head.found_in is edge.table:  # the same head under the same table leads to the same Worker
+        return _dispatch_to(cast(_Found, head.found), head, edge)
     if target.startswith(b"/cdn-cgi/"):
         if target.partition(b"?")[0] == TRACE_PATH:
             return _trace(head, edge)
@@ -80,8 +82,13 @@ def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
     found = _find_worker(head, edge)
     if isinstance(found, Problem):
         return found
+    head.found, head.found_in = found, edge.table
+    return _dispatch_to(found, head, edge)
+
+
+def _dispatch_to(found: _Found, head: RequestHead, edge: Edge) -> Forward | Problem | Wait:
     key = _object_key(head, found.worker) if found.worker.bindings else None
-    return _decide(head, edge, found, target, key)
+    return _decide(head, edge, found, head.target, key)
 
 
 def _find_worker(head: RequestHead, edge: Edge) -> _Found | Problem:

@@ -47,7 +47,7 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         settings = edge.settings
-        self._reader = RequestReader(self, ReadLimits(settings.head_bytes, settings.target_bytes))
+        self._reader = RequestReader(self, ReadLimits(settings.head_bytes, settings.target_bytes), edge.memo)
         self._current: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._incoming: Exchange | None = None
@@ -57,14 +57,13 @@ class ClientConnection(asyncio.Protocol):
         self._ended_at: float | None = None
         self._lingers_until: float | None = None
         self._paused_since: float | None = None
-        self._idle_since = edge.monotonic()
+        self._idle_since = edge.now
         self._head_since: float | None = None
         self._body_since = 0.0
         self._body_bytes_seen = 0
         self.transport: asyncio.Transport
         self.peer_ip = ""
         self.local_authority = b""
-        self._address_lines = b""
 
     # What the loop calls.
 
@@ -77,8 +76,6 @@ class ClientConnection(asyncio.Protocol):
         if here:
             host = f"[{here[0]}]" if ":" in here[0] else here[0]
             self.local_authority = f"{host}:{here[1]}".encode("ascii")
-        ip = self.peer_ip.encode("ascii")
-        self._address_lines = b"CF-Connecting-IP: %b\r\nX-Forwarded-For: " % ip
 
     def data_received(self, data: bytes) -> None:
         if self._lingers_until is not None or self._problem is not None:
@@ -91,7 +88,7 @@ class ClientConnection(asyncio.Protocol):
             return
         if reader.in_head:
             if self._head_since is None:
-                self._head_since = self._edge.monotonic()
+                self._head_since = self._edge.now
         else:
             self._head_since = None
 
@@ -175,10 +172,11 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.write(b"".join(pieces))
 
-    def address_lines(self, forwarded_for: bytes | None) -> bytes:
+    def address_lines(self, forwarded_for: bytes | None) -> list[bytes]:
         """Return ``CF-Connecting-IP`` and ``X-Forwarded-For``; the latter goes on from what the client sent."""
         ip = self.peer_ip.encode("ascii")
-        return self._address_lines + (ip if forwarded_for is None else forwarded_for + b", " + ip)
+        chain = ip if forwarded_for is None else forwarded_for + b", " + ip
+        return [b"CF-Connecting-IP: " + ip, b"X-Forwarded-For: " + chain]
 
     def pause_body(self) -> None:
         """Read no more for now."""
@@ -283,7 +281,7 @@ class ClientConnection(asyncio.Protocol):
     # Inside.
 
     def _rest(self) -> None:
-        self._idle_since = self._edge.monotonic()
+        self._idle_since = self._edge.now
         if self._ended_at is not None or self._edge.draining:
             self.transport.close()
         else:

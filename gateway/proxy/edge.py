@@ -14,6 +14,8 @@ import structlog
 from gateway.model.durable_object import ObjectKey, ObjectReset
 from gateway.observability.metrics import Recorder
 from gateway.proxy.headers import visitor_line
+from gateway.proxy.memo import HeadMemo
+from gateway.proxy.messages import RequestHead
 from gateway.proxy.routing_table import EMPTY_TABLE, RoutingTable
 from gateway.settings import ProxySettings
 from gateway.store.store import DurableObjects
@@ -36,7 +38,9 @@ class Edge:
 
     Attributes:
         table: The active routing table; replaced as a whole.
-        date_line: ``Date`` for answers that have none, renewed each second.
+        memo: Heads of requests seen before.
+        now: Seconds on the monotonic clock, set by ``tick`` a few times a second.
+        date_line: ``Date`` for answers that have none, renewed with ``now``.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Edge:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
+        self.tells_decisions = settings.decision_headers
         self.recorder = recorder
         self.objects = objects
         self.notify_reset = notify_reset
@@ -60,13 +65,15 @@ class Edge:
         self.draining = False
         self.connections: set[ClientConnection] = set()
         self.tunnels: dict[Tunnel, ObjectKey | None] = {}
+        self.memo: HeadMemo[RequestHead] = HeadMemo()
+        self.now = 0.0
         self.date_line = b""
-        self.renew_date()
-        self.forwarded_lines = b"\r\nX-Forwarded-Proto: http\r\n%b\r\nCF-IPCountry: %b\r\nCF-Ray: " % (
+        self.tick()
+        self.forwarded_lines = b"X-Forwarded-Proto: http\r\n%b\r\nCF-IPCountry: %b" % (
             visitor_line("http"),
             settings.country.encode("ascii"),
         )
-        self._colo = settings.colo.encode("ascii")
+        self._ray_suffix = b"-" + settings.colo.encode("ascii")
         # Two streams: how many rays are made must not change which version a draw picks.
         self._draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
         self._rays = random.Random(None if seed is None else seed + 1)  # noqa: S311 - as above
@@ -78,10 +85,11 @@ class Edge:
 
     def new_ray(self) -> bytes:
         """Return a ray id: 16 hex digits, and the data centre's name."""
-        return b"%016x-%b" % (self._rays.getrandbits(64), self._colo)
+        return b"%016x" % self._rays.getrandbits(64) + self._ray_suffix
 
-    def renew_date(self) -> None:
-        """Set ``date_line`` to the present second."""
+    def tick(self) -> None:
+        """Set ``now`` and ``date_line``."""
+        self.now = self.monotonic()
         self.date_line = b"Date: " + formatdate(self.wall_clock(), usegmt=True).encode("ascii")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -41,56 +41,32 @@ class Exchange:
         started_at: When the head was complete, on the edge's monotonic clock.
     """
 
-    __slots__ = (
-        "_answer_due",
-        "_bytes_at_check",
-        "_chunked_out",
-        "_client",
-        "_connection",
-        "_edge",
-        "_forward",
-        "_head_out",
-        "_held",
-        "_held_bytes",
-        "_out",
-        "_pool",
-        "_progress_at",
-        "_ray",
-        "_request_bytes",
-        "_response_bytes",
-        "_retried",
-        "_status",
-        "done",
-        "keep_alive",
-        "request",
-        "request_sent",
-        "started_at",
-    )  # fmt: skip
+    # Defaults stand on the class: one exchange is built for each request, and most requests need few of these.
+    done = False
+    _ray = b""
+    _forward: Forward | None = None
+    _pool: Pool | None = None
+    _connection: UpstreamConnection | None = None
+    _held: list[bytes] | None = None
+    _held_bytes = 0
+    _retried = False
+    _head_out = False
+    _chunked_out = False
+    _status = 0
+    _request_bytes = 0
+    _response_bytes = 0
+    _answer_due = 0.0
+    _bytes_at_check = 0
+    _progress_at = 0.0
 
     def __init__(self, client: ClientConnection, edge: Edge, request: RequestHead) -> None:
         self._client = client
         self._edge = edge
+        self._out: list[bytes] = []
         self.request = request
         self.request_sent = not request.has_body
-        self.done = False
         self.keep_alive = request.keep_alive
         self.started_at = edge.monotonic()
-        self._ray = b""
-        self._forward: Forward | None = None
-        self._pool: Pool | None = None
-        self._connection: UpstreamConnection | None = None
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self._retried = False
-        self._head_out = False
-        self._chunked_out = False
-        self._out: list[bytes] = []
-        self._status = 0
-        self._request_bytes = 0
-        self._response_bytes = 0
-        self._answer_due = 0.0
-        self._bytes_at_check = 0
-        self._progress_at = 0.0
 
     @property
     def answering(self) -> bool:
@@ -156,11 +132,11 @@ class Exchange:
         request = self.request
         self._connection = connection
         connection.begin(self, to_head_request=request.method == "HEAD")
-        self._answer_due = self._edge.monotonic() + self._edge.settings.answer_seconds
+        self._answer_due = self._edge.now + self._edge.settings.answer_seconds
         head = self._request_head()
         if self._held:
             connection.transport.writelines([head, *self._held])
-            self._held = []
+            self._held = None
             self._client.resume_body()
         else:
             connection.transport.write(head)
@@ -170,10 +146,21 @@ class Exchange:
             self._client.pause_body()  # what the client sends now belongs to the protocol to come
 
     def _request_head(self) -> bytes:
-        request, forward, client, edge = self.request, self._forward, self._client, self._edge
+        request, forward = self.request, self._forward
         assert forward is not None  # noqa: S101 - set by start
+        if forward.object_key is None:
+            if request.outbound_ip != self._client.peer_ip:
+                request.outbound = self._outbound(forward.target)
+                request.outbound_ip = self._client.peer_ip
+            return request.outbound + self._ray + b"\r\n\r\n"
+        owner = forward.object_key.header_value.encode("ascii")
+        return self._outbound(forward.target) + self._ray + b"\r\nGateway-Object: " + owner + b"\r\n\r\n"
+
+    def _outbound(self, target: bytes) -> bytes:
+        """Return the head for a version up to its last field, the ray, which is another for each request."""
+        request = self.request
         lines = [
-            b"%b %b HTTP/1.1\r\nHost: %b" % (request.method.encode("ascii"), forward.target, self._authority()),
+            b"%b %b HTTP/1.1\r\nHost: %b" % (request.method.encode("ascii"), target, self._authority()),
             *request.lines,
         ]
         if request.chunked:
@@ -188,19 +175,11 @@ class Exchange:
             lines.append(b"Connection: TE\r\nTE: trailers")
         if request.max_forwards is not None:
             lines.append(b"Max-Forwards: " + one_hop_fewer(request.method, request.max_forwards))
-        if forward.object_key is not None:
-            lines.append(b"Gateway-Object: " + forward.object_key.header_value.encode("ascii"))
-        loop = LOOP_TOKEN if request.cdn_loop is None else request.cdn_loop + b", " + LOOP_TOKEN
-        lines.append(
-            client.address_lines(request.forwarded_for)
-            + edge.forwarded_lines
-            + self._ray
-            + (b"\r\nVia: 1.0 " if request.is_http_10 else b"\r\nVia: 1.1 ")
-            + LOOP_TOKEN
-            + b"\r\nCDN-Loop: "
-            + loop
-            + b"\r\n\r\n"
-        )
+        lines += self._client.address_lines(request.forwarded_for)
+        lines.append(self._edge.forwarded_lines)
+        lines.append((b"Via: 1.0 " if request.is_http_10 else b"Via: 1.1 ") + LOOP_TOKEN)
+        lines.append(b"CDN-Loop: " + (b"" if request.cdn_loop is None else request.cdn_loop + b", ") + LOOP_TOKEN)
+        lines.append(b"CF-Ray: ")
         return b"\r\n".join(lines)
 
     def _authority(self) -> bytes:
@@ -216,7 +195,7 @@ class Exchange:
         if self._connection is not None:
             self._connection.transport.write(piece)
             return
-        self._held.append(piece)
+        self._hold(piece)
         self._held_bytes += len(piece)
         if self._held_bytes > HELD_BODY_BYTES:
             self._client.pause_body()
@@ -228,8 +207,13 @@ class Exchange:
             if self._connection is not None:
                 self._connection.transport.write(end)
             else:
-                self._held.append(end)
+                self._hold(end)
         self.request_sent = True
+
+    def _hold(self, piece: bytes) -> None:
+        if self._held is None:
+            self._held = []
+        self._held.append(piece)
 
     def upstream_paused(self, *, paused: bool) -> None:
         """Stop reading the client while the version takes no more."""
@@ -240,10 +224,6 @@ class Exchange:
 
     # The answer.
 
-    def now(self) -> float:
-        """Return the edge's monotonic time, in seconds."""
-        return self._edge.monotonic()
-
     def on_interim(self, head: ResponseHead) -> None:
         """Pass a 1xx on, but never to HTTP/1.0 (RFC 9110 15.2)."""
         if not self.request.is_http_10:
@@ -253,11 +233,20 @@ class Exchange:
 
     def on_response(self, head: ResponseHead) -> None:
         """Write the answer's head, framed for this client."""
-        request = self.request
         self._status = head.status
         self._head_out = True
         if not self.request_sent:
             self.keep_alive = False  # the client may never send the rest; RFC 9112 9.3
+        start = head.outbound
+        if not start or self.request.method == "HEAD":
+            start = self._framed(head)
+            if head.is_repeatable and self.request.method != "HEAD":
+                head.outbound = start
+        self._finish_head(start, self._forward)
+
+    def _framed(self, head: ResponseHead) -> bytes:
+        """Return the answer's head up to the gateway's own fields."""
+        request = self.request
         lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason), *head.lines]
         if head.status in _NO_BODY or request.method == "HEAD":
             if head.content_length is not None and head.status != HTTPStatus.NO_CONTENT:
@@ -271,28 +260,26 @@ class Exchange:
             lines.append(b"Transfer-Encoding: chunked")
         if not head.has_date:
             lines.append(self._edge.date_line)
-        self._finish_head(lines, self._forward)
+        return b"\r\n".join(lines)
 
-    def _finish_head(self, lines: list[bytes], forward: Forward | None) -> None:
-        """Add the gateway's own lines and queue the head.
+    def _finish_head(self, start: bytes, forward: Forward | None) -> None:
+        """Queue the head, with the gateway's own fields at its end.
 
         Args:
             forward: The decision to tell, or ``None`` where no version answers.
         """
         edge = self._edge
-        if forward is not None and edge.settings.decision_headers:
+        if forward is not None and edge.tells_decisions:
             decision = forward.decision
-            lines.append(
-                forward.live.headers.lines(decision.reason, decision.point, decision.cohort, decision.ignored)
-            )
+            told = forward.live.headers.lines(decision.reason, decision.point, decision.cohort, decision.ignored)
+            start += b"\r\n" + told
         if edge.draining:
             self.keep_alive = False
         if not self.keep_alive:
-            lines.append(b"Connection: close")
+            start += b"\r\nConnection: close"
         elif self.request.is_http_10:
-            lines.append(b"Connection: keep-alive")
-        lines.append(b"CF-Ray: " + self._ray + b"\r\n\r\n")
-        self._out.append(b"\r\n".join(lines))
+            start += b"\r\nConnection: keep-alive"
+        self._out.append(start + b"\r\nCF-Ray: " + self._ray + b"\r\n\r\n")
 
     def on_response_body(self, data: bytes) -> None:
         """Pass a piece of the answer's body on."""
@@ -355,7 +342,7 @@ class Exchange:
         lines = [b"HTTP/1.1 101 %b" % (head.reason or b"Switching Protocols"), *head.lines]
         lines.append(b"Connection: Upgrade\r\nUpgrade: " + head.protocol)
         self.keep_alive = True
-        self._finish_head(lines, self._forward)
+        self._finish_head(b"\r\n".join(lines), self._forward)
         self.answer_goes_on()
         self._open_tunnel(connection, rest)
 
@@ -439,7 +426,7 @@ class Exchange:
             extra,
             self._edge.date_line,
         ]
-        self._finish_head(lines, forward)
+        self._finish_head(b"\r\n".join(lines), forward)
         if self.request.method != "HEAD":
             self._out.append(body)
             self._response_bytes += len(body)

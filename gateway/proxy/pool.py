@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from gateway.proxy.memo import HeadMemo
+from gateway.proxy.messages import ResponseHead
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.runtime.runner import Upstream, VersionState
 from gateway.settings import ProxySettings
 
 if TYPE_CHECKING:
     from gateway.model.version import Version
+
+
+class CoarseClock(Protocol):
+    """A monotonic clock that is set a few times a second: reading it costs nothing.
+
+    Attributes:
+        now: Seconds.
+    """
+
+    now: float
 
 
 class VersionUnreachable(Exception):
@@ -29,8 +41,10 @@ class Pool:
         exchanges: Requests under way, WebSockets too; a version is not stopped before it is 0 or time is up.
     """
 
-    def __init__(self, upstream: Upstream, settings: ProxySettings) -> None:
+    def __init__(self, upstream: Upstream, settings: ProxySettings, clock: CoarseClock) -> None:
         self.upstream = upstream
+        self.memo: HeadMemo[ResponseHead] = HeadMemo()
+        self._clock = clock
         self.exchanges = 0
         self._settings = settings
         self._idle: list[UpstreamConnection] = []
@@ -51,12 +65,12 @@ class Pool:
             connection.close()
         return None
 
-    def put(self, connection: UpstreamConnection, now: float) -> None:
+    def put(self, connection: UpstreamConnection) -> None:
         """Keep a connection whose last exchange ended cleanly."""
         if self._closed or len(self._idle) >= self._settings.pool_connections:
             connection.close()
             return
-        connection.idle_since = now
+        connection.idle_since = self._clock.now
         self._idle.append(connection)
 
     def discard(self, connection: UpstreamConnection) -> None:

@@ -29,6 +29,7 @@ from gateway.proxy.headers import (
     request_field,
     without_fields,
 )
+from gateway.proxy.memo import HeadMemo
 from gateway.proxy.messages import MalformedRequest, RequestHead
 
 _TOKEN_METHOD: Final = re.compile(rb"[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40} ")
@@ -61,8 +62,10 @@ class RequestSink(Protocol):
 class RequestReader:
     """Reads one client connection. ``feed`` raises ``MalformedRequest``; after that the connection is done."""
 
-    def __init__(self, sink: RequestSink, limits: ReadLimits) -> None:
+    def __init__(self, sink: RequestSink, limits: ReadLimits, memo: HeadMemo[RequestHead]) -> None:
         self._sink = sink
+        self._memo = memo
+        self._is_idle = True
         self._limits = limits
         self._parser = httptools.HttpRequestParser(self)
         self._head = RequestHead()
@@ -106,6 +109,16 @@ class RequestReader:
         Raises:
             MalformedRequest: Refuse it; what was told to the sink before stays valid.
         """
+        if self._is_idle:
+            known = self._memo.heads.get(data)
+            if known is not None:
+                self._head = known
+                self._sink.on_request(known)
+                return
+        self._feed(data)
+        self._is_idle = not (self._in_head or self._in_body or self._last_request_read or self._held is not None)
+
+    def _feed(self, data: bytes) -> None:
         if self._held is not None:
             self._held += data
             return
@@ -135,6 +148,8 @@ class RequestReader:
             self._count_head(len(data), all_of_it=began_idle and self._heads == heads_before + 1)
         elif was_chunked and self._in_body:
             self._count_framing(len(data) - (self._body_bytes - body_before))
+        elif began_idle and self._heads == heads_before + 1 and self._head.is_repeatable:
+            self._memo.remember(data, self._head)
 
     def take_held(self) -> bytes:
         """Return what the client sent behind an upgrade request; it belongs to the new protocol."""
@@ -151,6 +166,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         if not self._head.keep_alive:
             self._last_request_read = True
+        self._is_idle = not self._last_request_read
         if held:
             self.feed(held)
 
@@ -163,7 +179,7 @@ class RequestReader:
         if self._head.has_body:
             self._go_on_with_body()
         if rest:
-            self.feed(rest)
+            self._feed(rest)
 
     def _go_on_with_body(self) -> None:
         framing = (

@@ -20,6 +20,7 @@ from gateway.proxy.headers import (
     response_field,
     without_fields,
 )
+from gateway.proxy.memo import HeadMemo
 from gateway.proxy.messages import MalformedAnswer, ResponseHead
 
 MAX_HEAD_BYTES: Final = 262_144
@@ -50,7 +51,8 @@ class ResponseReader:
         trailers: Trailer fields that may pass on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memo: HeadMemo[ResponseHead]) -> None:
+        self._memo = memo
         self._sink: ResponseSink | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._head = ResponseHead()
@@ -105,6 +107,29 @@ class ResponseReader:
             self._at_start = False
             if data[:1] != b"H":  # llhttp also speaks RTSP and ICE
                 raise MalformedAnswer("the answer does not start with HTTP/")
+            if not self._to_head_request:
+                end = data.find(b"\r\n\r\n") + 4
+                known = self._memo.heads.get(data[:end])
+                if known is not None and known.content_length == len(data) - end:
+                    self._whole_answer(known, data[end:])
+                    return
+                self._feed(data)
+                if self.complete and not self.excess and self._head.is_repeatable and not self._trailers:
+                    self._memo.remember(data[:end], self._head)
+                return
+        self._feed(data)
+
+    def _whole_answer(self, head: ResponseHead, body: bytes) -> None:
+        """Tell an answer whose head was read before, and which came in one piece."""
+        sink = self._sink
+        assert sink is not None  # noqa: S101 - begin() came first
+        self.keep_alive = True
+        sink.on_response(head)
+        if body:
+            sink.on_response_body(body)
+        self.complete = True
+
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:

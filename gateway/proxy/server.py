@@ -66,7 +66,7 @@ class DataPlane:
         version_id = upstream.version.id
         pool = self._pools.get(version_id)
         if pool is None or pool.upstream is not upstream:
-            pool = self._pools[version_id] = Pool(upstream, self._edge.settings)
+            pool = self._pools[version_id] = Pool(upstream, self._edge.settings, self._edge)
         return pool
 
     def use(self, table: RoutingTable) -> None:
@@ -105,8 +105,8 @@ class DataPlane:
 
     def _sweep(self) -> None:
         edge = self._edge
-        now = edge.monotonic()
-        edge.renew_date()
+        edge.tick()
+        now = edge.now
         for connection in list(edge.connections):
             connection.check(now)
         for pool in self._pools.values():

@@ -36,8 +36,6 @@ class Asker(Protocol):
     def upstream_paused(self, *, paused: bool) -> None:
         """The version takes no more of the request for now, or does again."""
 
-    def now(self) -> float: ...
-
 
 class UpstreamConnection(asyncio.Protocol):
     """Speaks HTTP/1.1 to a version, one exchange at a time.
@@ -64,7 +62,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._asker: Asker | None = None
         self._poll: select.poll | None = None
         self._reading_paused = False
-        self.reader = ResponseReader()
+        self.reader = ResponseReader(pool.memo)
         self.transport: asyncio.Transport
         self.answer_begun = False
         self.reused = False
@@ -142,7 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self.reader.keep_alive and not self.reader.excess and asker.request_sent:
             self.reused = True
             self.resume_reading()
-            self._pool.put(self, asker.now())
+            self._pool.put(self)
         else:
             self.close()
         asker.answer_complete(self.reader.trailers)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.model.decision import IgnoredSignal, Reason, RoutingDecision
-from gateway.model.request import RequestFacts
+from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.routing.affinity import point_of_key
 from gateway.routing.cohorts import cohort_split
 from gateway.routing.overrides import overridden_version
@@ -84,6 +84,8 @@ PRECEDENCE: tuple[Rule, ...] = (durable_object, version_url, override, cohort, a
 
 def decide(facts: RequestFacts, plan: RoutingPlan, draw: Draw) -> RoutingDecision:
     """Return the version that answers this request, the reason, and the signals that did not count."""
+    if facts is NO_SIGNALS:  # most requests: nothing for the rules before the last to look at
+        return percentages(facts, plan, draw)
     ignored: tuple[IgnoredSignal, ...] = ()
     for rule in PRECEDENCE:
         outcome = rule(facts, plan, draw)

@@ -1,0 +1,56 @@
+"""The command ``gateway``: arguments -> calls of the API -> text and an exit code.
+
+Exit codes: 0 done; 1 refused, with what to do about it on stderr; 2 arguments that make no sense; 130 interrupted.
+Every command but ``run`` and ``check`` is a client of a running gateway, as any other program could be.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway import __version__
+from gateway.cli.deployments import deployments, rollback
+from gateway.cli.explain import explain
+from gateway.cli.objects import objects
+from gateway.cli.run import check, run
+from gateway.cli.session import CONTEXT_SETTINGS, RootGroup, Start
+from gateway.cli.versions import versions
+
+EXAMPLES = """\b
+Examples:
+  gateway run -c config/gateway.yaml --seed 42
+  gateway versions deploy v1@90% v2@10% --message "10% on v2"
+  gateway versions deploy --percentage 50        the newest gets 50, the stable one the rest
+  gateway explain http://shop.localhost:8787/ -H "Cloudflare-Workers-Version-Key: user-123"
+  gateway objects show user-123
+  gateway rollback --message "v2 loses carts"
+"""
+
+
+@click.group(cls=RootGroup, context_settings=CONTEXT_SETTINGS, epilog=EXAMPLES)
+@click.version_option(__version__, prog_name="gateway")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="State folder of the gateway; its run.json says where the gateway listens.  [default: .gateway]",
+)
+@click.option(
+    "--control", metavar="URL", help="Base URL of the gateway's API, instead of --state.  [env: GATEWAY_CONTROL]"
+)
+@click.pass_context
+def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
+    """Run several versions of your Workers side by side, and decide which one answers."""
+    start = Start.of(ctx)
+    ctx.obj = Start(start.terminal, start.environment, state, control)
+
+
+for _command in (run, check, explain, versions, deployments, rollback, objects):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command that the process's arguments name, and exit with its code."""
+    cli(prog_name="gateway")

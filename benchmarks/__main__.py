@@ -23,8 +23,6 @@ from benchmarks.figures import (
     NGINX,
     NGINX_LARGE_BUFFERS,
     Figures,
-    NotMeasured,
-    ObjectTableFigures,
 )
 from benchmarks.jobs import AFFINITY_HEADER, OVERRIDES_HEADER, Job
 from benchmarks.load import AFFINITY_KEYS, OBJECT_NAMES, LoadScenario, measure_load
@@ -157,13 +155,6 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _measure_object_table() -> ObjectTableFigures | NotMeasured:
-    try:
-        return object_table.measure()
-    except object_table.NotAvailable as error:
-        return NotMeasured(str(error))
-
-
 def measure(plan: Plan, figures: Figures, bench: Bench) -> Figures:
     """Run the scenarios of a plan one after the other.
 
@@ -195,7 +186,7 @@ def measure(plan: Plan, figures: Figures, bench: Bench) -> Figures:
     os.sched_setaffinity(0, bench.cores.usable)
     if "object-table" in plan.wanted:
         bench.say("object-table: a million objects")
-        figures = replace(figures, object_table=_measure_object_table())
+        figures = replace(figures, object_table=object_table.measure())
     if "startup" in plan.wanted:
         figures = replace(figures, startup=measure_startup(part("startup"), plan.rounds))
     return figures

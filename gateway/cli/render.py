@@ -16,6 +16,7 @@ from gateway.cli.text import (
     percent,
     printable,
     short_id,
+    short_label,
     table,
 )
 from gateway.control.client import CreatedDeployment, Deployment, Share, Version, VersionSpec
@@ -51,8 +52,7 @@ def split(shares: Iterable[Share]) -> str:
 def short_split(shares: Iterable[Share]) -> str:
     """Return a deployment's versions in order, as ``v1 90%, v2 10%``; ids only where there is no tag."""
     return ", ".join(
-        f"{printable(share['tag']) or short_id(share['version_id'])} {percent(share['percentage'])}"
-        for share in shares
+        f"{short_label(share['tag'], share['version_id'])} {percent(share['percentage'])}" for share in shares
     )
 
 
@@ -125,15 +125,14 @@ def deployments(shown: Sequence[Deployment], total: int, style: Style) -> str:
             str(deployment["number"]),
             short_id(deployment["id"]),
             moment(deployment["created_on"]),
-            deployment["source"],
-            deployment["triggered_by"],
+            _made_by(deployment),
             Cell(short_split(deployment["versions"]), "green" if deployment["active"] else ""),
             Cell("active", "green") if deployment["active"] else "",
             deployment["message"],
         )
         for deployment in shown
     ]
-    headings = ("number", "id", "created (UTC)", "source", "triggered by", "versions", "", "message")
+    headings = ("number", "id", "created (UTC)", "made by", "versions", "", "message")
     return table(headings, rows, style, right="number") + _rest(len(shown), total, "deployments")
 
 
@@ -146,7 +145,7 @@ def deployment(shown: Deployment, style: Style) -> str:
             ("active", "yes" if shown["active"] else "no"),
             ("message", printable(shown["message"])),
             ("created", f"{moment(shown['created_on'])} UTC"),
-            ("source", printable(f"{shown['source']} ({shown['triggered_by']})")),
+            ("made by", printable(_made_by(shown))),
             ("author", printable(shown["author"])),
             ("code update", _code_update(shown)),
         ],
@@ -206,6 +205,12 @@ def _rest(shown: int, total: int, noun: str) -> str:
 
 def _setting(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _made_by(shown: Deployment) -> str:
+    """Return who made a deployment, and through what where that says more."""
+    source, cause = shown["source"], shown["triggered_by"]
+    return source if cause in {source, "deployment"} else f"{source}, {cause}"
 
 
 def _code_update(shown: Deployment) -> str:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.cli.text import NOTHING, Cell, Style, fields, label, moment, number, printable, short_id, table
+from gateway.cli.text import (
+    NOTHING,
+    Cell,
+    Style,
+    fields,
+    label,
+    moment,
+    number,
+    printable,
+    short_id,
+    short_label,
+    table,
+)
 from gateway.control.client import (
     DurableObject,
     ObjectChange,
@@ -102,10 +114,10 @@ def _object_row(shown: DurableObject) -> tuple[Cell | str, ...]:
     if shown.get("pinned") is not None:
         marks.append("pinned")
     if (running := shown.get("running")) is not None and running != shown["assigned"]:
-        marks.append(f"runs {label(shown.get('running_tag', ''), running)}")
+        marks.append(f"runs {short_label(shown.get('running_tag', ''), running)}")
     return (
         _known_as(shown),
-        _assigned(shown),
+        short_label(shown["assigned_tag"], shown["assigned"]),
         number(shown.get("point", 0.0)),
         str(shown.get("assigned_by", NOTHING)),
         str(shown.get("resets", NOTHING)),

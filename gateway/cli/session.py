@@ -16,7 +16,7 @@ from typing import IO, Any, Final, TextIO
 import click
 
 from gateway.cli import render
-from gateway.cli.text import PLAIN, Style
+from gateway.cli.text import PLAIN, PLAINER, Style
 from gateway.control.client import ClientError, GatewayClient, Status, WorkerStatus, find_gateway
 from gateway.errors import GatewayError
 
@@ -115,7 +115,11 @@ class RootGroup(OrderedGroup):
 def say(text: str, *, err: bool = False) -> None:
     """Print, replacing what the terminal's encoding lacks rather than fail."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(PLAINER).encode(encoding, "replace").decode(encoding)
+    click.echo(text, err=err)
 
 
 @dataclass(frozen=True)

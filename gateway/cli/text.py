@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -15,6 +16,9 @@ import click
 from gateway.model.version import VERSION_PREFIX_LENGTH
 
 NOTHING: Final = "-"
+
+PLAINER: Final = MappingProxyType({ord(drawn): plain for drawn, plain in zip("█░▓▒▲", "#.+-^", strict=True)})
+"""What to draw bars with where the encoding has none of it; for ``str.translate``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,11 @@ def short_id(version_id: str) -> str:
 def label(tag: str, version_id: str) -> str:
     """Return how people speak of a version: tag and short id."""
     return f"{printable(tag)} ({short_id(version_id)})" if tag else short_id(version_id)
+
+
+def short_label(tag: str, version_id: str) -> str:
+    """Return the tag, or the short id where there is none: for lists, where room is scarce."""
+    return printable(tag) or short_id(version_id)
 
 
 def moment(timestamp: str) -> str:

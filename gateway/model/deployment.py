@@ -20,8 +20,8 @@ from gateway.model.version import VersionId, WorkerName
 
 DeploymentId = NewType("DeploymentId", str)
 
-SUM_TOLERANCE = 0.001
-"""R13: wrangler accepts percentages whose sum is within 0.001 of 100."""
+SUM_TOLERANCE = 0.001 + 1e-9
+"""R13: wrangler accepts percentages whose sum is within 0.001 of 100 (99.999 as well, which no float is exactly)."""
 
 MAX_COHORTS = 5
 MAX_VERSIONS_WITH_COHORTS = 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import quote
@@ -41,6 +40,15 @@ def object_id(worker: WorkerName, class_name: str, name: str) -> bytes:
     return hashlib.sha256(f"{worker}\n{class_name}\n{name}".encode("utf-8", "surrogateescape")).digest()
 
 
+class ObjectReset(NamedTuple):
+    """An object's version changed: its memory is gone, its storage stays (R56)."""
+
+    key: ObjectKey
+    from_version: VersionId
+    to_version: VersionId
+    deployment_number: int
+
+
 class AssignedObject(NamedTuple):
     """An object and what the table says of it at this moment.
 
@@ -49,6 +57,7 @@ class AssignedObject(NamedTuple):
         assigned: The version the active deployment gives it.
         running: The version that answers for it now; another one only while an update is deferred (R62).
         pinned: Whether a pin decided.
+        reset: The reset that this very use brought about, to be told to the version that lost the object.
     """
 
     key: ObjectKey
@@ -57,13 +66,4 @@ class AssignedObject(NamedTuple):
     running: VersionId
     deployment_number: int
     pinned: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectReset:
-    """An object's version changed: its memory is gone, its storage stays (R56)."""
-
-    key: ObjectKey
-    from_version: VersionId
-    to_version: VersionId
-    deployment_number: int
+    reset: ObjectReset | None = None

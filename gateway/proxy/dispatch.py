@@ -122,7 +122,7 @@ def _decide(
         use = edge.objects.use(key, edge.wall_clock())
         if use is None:
             return Wait()
-        facts = facts_of(head)._replace(durable_object=use.object)
+        facts = RequestFacts(durable_object=use)  # R50: nothing else decides
         reset = use.reset
     else:
         facts = facts_of(head)

@@ -34,7 +34,6 @@ from gateway.routing.durable_objects import (
     step_of,
 )
 from gateway.store.sqlite import MoveRow, ObjectRow, PinRow, SqliteStore
-from gateway.store.store import ObjectUse
 
 log = structlog.get_logger("gateway.objects")
 
@@ -217,7 +216,7 @@ class ObjectTable:
 
     # The request path.
 
-    def use(self, key: ObjectKey, now: float) -> ObjectUse | None:
+    def use(self, key: ObjectKey, now: float) -> AssignedObject | None:
         """Return the object's version; see ``DurableObjects.use``."""
         known = self._workers[key.worker]
         table = known.classes[key.class_name]
@@ -236,15 +235,15 @@ class ObjectTable:
             table.dirty[id_] = None
         table.last_used[row] = now
         version_of = known.version_of
-        found = AssignedObject(
+        return AssignedObject(
             key,
             point_of_object(id_),
             version_of[table.version[row]],
             version_of[table.running[row]],
             table.deployment[row],
             id_ in table.pins,
+            reset,
         )
-        return ObjectUse(found, reset)
 
     def peek(self, key: ObjectKey) -> AssignedObject | None:
         """Return what ``use`` would say, changing nothing; ``None`` where the Worker has no such class."""

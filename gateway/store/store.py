@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from gateway.model.durable_object import AssignedObject, ObjectKey, ObjectReset
-
-
-class ObjectUse(NamedTuple):
-    """What the table says when an object is used, and the reset that this use found out, if any."""
-
-    object: AssignedObject
-    reset: ObjectReset | None
+from gateway.model.durable_object import AssignedObject, ObjectKey
 
 
 class DurableObjects(Protocol):
     """The object table, as the data plane sees it."""
 
-    def use(self, key: ObjectKey, now: float) -> ObjectUse | None:
+    def use(self, key: ObjectKey, now: float) -> AssignedObject | None:
         """Return the object's version, assigning it at first access; ``None`` while a new deployment is being
         made active and first accesses must wait (``activation_over``).
         """

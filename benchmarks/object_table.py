@@ -28,7 +28,8 @@ V1, V2 = VersionId("aaaaaaaa-0000-4000-8000-000000000000"), VersionId("bbbbbbbb-
 def measure() -> ObjectTableFigures:
     """Return the memory of ``OBJECTS`` sticky objects and the time of an access and of a new deployment.
 
-    - ``memory_mb``: resident memory after the millionth object (and its write) less before the first, in millions of
+    - ``memory_mb``: resident memory after the millionth object (and its write) less before the first, in
+    millions of
       bytes
     - ``first_access_us``: wall time of an access that assigns a version, mean over all objects
     - ``later_access_us``: the same of an access to an object that the table knows, in another order

@@ -25,7 +25,7 @@ from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, ma
 from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import GatewayError
 from gateway.model.deployment import Deployment
 from gateway.model.durable_object import ObjectReset
 from gateway.model.version import Version, VersionId, WorkerName
@@ -110,7 +110,7 @@ class Gateway:
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
-        # What was built until now stays: the collector need not walk it again and again while requests come and go.
+        # What was built until now stays: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_ALLOCATIONS)
@@ -190,7 +190,7 @@ class Gateway:
             known = record.versions.get(definition.id)
             if known is not None and known.runtime != definition.runtime:
                 raise GatewayError(
-                    f"version {definition.id} ({definition.tag}) of {worker.name} is known with another definition",
+                    f"version {definition.id} ({definition.tag}) of {worker.name} has another definition already",
                     remedy="A version never changes (R1): give it a new id, or leave the id out.",
                 )
         if versions:
@@ -211,7 +211,7 @@ class Gateway:
                 self.objects.activate(deployment)
 
     async def _deploy_from_file(self, worker: WorkerSettings) -> None:
-        """Apply the file's deployment when it changed since it was applied last; else stored state wins (design 6)."""
+        """Apply the file's deployment when it changed since it was applied last; else stored state wins."""
         if not worker.deployment:
             return
         key = f"file-deployment:{worker.name}"
@@ -454,7 +454,7 @@ def _with_overrides(
 
 
 def _given_on_command_line(settings: Settings) -> dict[str, Any]:
-    """Return what a reload keeps as it is: the command line may have said it, and it cannot change while running."""
+    """Return what a reload keeps: the command line may have said it, and it cannot change while running."""
     names = ("listen", "control", "state", "seed")
     return {name: getattr(settings, name) for name in names}
 

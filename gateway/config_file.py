@@ -178,8 +178,8 @@ _TIMES: Final = tuple(field.name for field in fields(ProxySettings) if field.nam
 def _gateway(place: _Place, base: Settings) -> Settings:
     found = place.mapping(
         (
-            "listen", "control", "control_hosts", "state", "seed", "log_level", "decision_headers", "country", "colo",
-            "timeouts", "deployments", "affinity", "drafts",
+            "listen", "control", "control_hosts", "state", "seed", "log_level", "decision_headers", "country",
+            "colo", "timeouts", "deployments", "affinity", "drafts",
         )
     )  # fmt: skip
     hosts = (

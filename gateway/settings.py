@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.model.deployment import CodeUpdate
+from gateway.model.deployment import IMMEDIATE, CodeUpdate
 from gateway.model.durable_object import AssignmentRule
 from gateway.model.version import VersionDefinition, VersionId, WorkerName
 from gateway.routing.object_names import ObjectBinding
@@ -106,7 +106,7 @@ class WorkerSettings:
     versions: tuple[VersionDefinition, ...] = ()
     deployment: tuple[ShareSetting, ...] = ()
     assignment: AssignmentRule = AssignmentRule.STICKY
-    code_update: CodeUpdate = CodeUpdate()
+    code_update: CodeUpdate = IMMEDIATE
     bindings: tuple[ObjectBinding, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""Makes deployments: checks them, gets their versions running, and makes them active in one step (R10-R15, R93-R95)."""
+"""Makes deployments: checks them, gets versions running, makes them active in one step (R10-R15, R93-R95)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from gateway.control.catalog import FULL, Catalog, WorkerRecord
 from gateway.errors import BadRequest, DeploymentError, TooManyVersions, VersionNotDeployable
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
-from gateway.model.version import Version, VersionId, WorkerName
+from gateway.model.version import Version, WorkerName
 from gateway.routing.changes import change_between, deployment_warnings
 from gateway.routing.percentages import split_of
 from gateway.settings import RoutingSettings
@@ -139,8 +139,10 @@ class Deployments:
     async def _make_active(
         self, record: WorkerRecord, deployment: Deployment, notes: Sequence[tuple[str, str]]
     ) -> None:
-        """Between the last write under the old deployment and the first decision under the new one nothing awaits
-        but the commit itself, and first accesses of objects wait for it (design 5).
+        """Commit, then switch.
+
+        Between the last write under the old deployment and the first decision under the new one nothing awaits but
+        the commit itself, and first accesses of objects wait for it (design 5).
         """
         await self._objects.begin_activation(record.name)
         try:

@@ -21,7 +21,7 @@ from gateway.model.version import VersionId, WorkerName
 DeploymentId = NewType("DeploymentId", str)
 
 SUM_TOLERANCE = 0.001 + 1e-9
-"""R13: wrangler accepts percentages whose sum is within 0.001 of 100 (99.999 as well, which no float is exactly)."""
+"""R13: wrangler accepts a sum within 0.001 of 100; 99.999 as well, which no float is exactly."""
 
 MAX_COHORTS = 5
 MAX_VERSIONS_WITH_COHORTS = 2
@@ -56,8 +56,9 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class CodeUpdate:
-    """When an object whose version changed is reset (R60): at once, or when it goes idle, at the latest after
-    ``max_delay_seconds``.
+    """When an object whose version changed is reset (R60).
+
+    At once, or when it goes idle, at the latest after ``max_delay_seconds``.
     """
 
     mode: Literal["immediate", "deferred"] = "immediate"
@@ -71,6 +72,9 @@ class CodeUpdate:
                 f"max_delay {self.max_delay_seconds:g} s is out of range",
                 remedy="Give 0 to 86400 seconds (R60).",
             )
+
+
+IMMEDIATE = CodeUpdate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ class Deployment:
     message: str = ""
     triggered_by: str = "deployment"
     cohorts: tuple[Cohort, ...] = ()
-    code_update: CodeUpdate = CodeUpdate()
+    code_update: CodeUpdate = IMMEDIATE
 
     def __post_init__(self) -> None:
         check_shares(self.versions)

@@ -1,4 +1,4 @@
-"""From a request's head to the version that answers it: find the Worker, gather the facts, decide (design 3.2-3.4)."""
+"""From a head to the version that answers it: find the Worker, gather the facts, decide (design 3.2-3.4)."""
 
 from __future__ import annotations
 
@@ -70,20 +70,23 @@ def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
     target = head.target
     if head.found_in is edge.table:  # the same head under the same table leads to the same Worker
         return _dispatch_to(cast(_Found, head.found), head, edge)
-    if target.startswith(b"/cdn-cgi/"):
-        if target.partition(b"?")[0] == TRACE_PATH:
-            return _trace(head, edge)
-        if target.startswith(RESERVED_PREFIX):
-            return _reserved(head, edge)
+    if target.partition(b"?")[0] == TRACE_PATH:
+        return _trace(head, edge)
+    if target.startswith(RESERVED_PREFIX):
+        return _reserved(head, edge)
+    found = _refused_or_found(head, edge)
+    if not isinstance(found, _Found):
+        return found
+    head.found, head.found_in = found, edge.table
+    return _dispatch_to(found, head, edge)
+
+
+def _refused_or_found(head: RequestHead, edge: Edge) -> _Found | Problem | LastHop:
     if head.max_forwards is not None and head.method in HOPS_COUNTED and not head.max_forwards.strip(b"0"):
         return LastHop()
     if head.cdn_loop is not None and head.cdn_loop.count(LOOP_TOKEN) > MAX_HOPS:
         return pages.too_many_hops()
-    found = _find_worker(head, edge)
-    if isinstance(found, Problem):
-        return found
-    head.found, head.found_in = found, edge.table
-    return _dispatch_to(found, head, edge)
+    return _find_worker(head, edge)
 
 
 def _dispatch_to(found: _Found, head: RequestHead, edge: Edge) -> Forward | Problem | Wait:

@@ -2,20 +2,20 @@
 
 The life of a request, told once::
 
-    bytes ── request_reader ──▶ head, checked ──▶ Exchange
-                                                    │  dispatch: route, facts, decide        (dispatch.py, routing/)
-                                                    │  pool: an idle connection, or a new one (pool.py)
-    client ◀── answer, framed anew ── Exchange ◀── response_reader ── bytes                   (upstream.py)
-                                                    │  account: counters, event              (observability/)
-                                                    ▼
-                             next exchange, in the order of the requests; or close
+    bytes ─ request_reader ─▶ head, checked ─▶ Exchange
+                                                 │ dispatch: route, facts, decide   dispatch.py, routing/
+                                                 │ take a connection, or make one   pool.py
+    client ◀─ answer, framed anew ─ Exchange ◀─ response_reader ─ bytes             upstream.py
+                                                 │ account: counters, event         observability/
+                                                 ▼
+                       next exchange, in the order of the requests; or close
 
-Requests that arrive before their turn wait, and while one waits nothing more is read: the client's own send buffer is the
-queue. A body flows on as it comes; the side that is slower pauses the other.
+Requests that arrive before their turn wait, and while one waits nothing more is read: the client's own send
+buffer is the queue. A body flows on as it comes; the side that is slower pauses the other.
 
-The connection ends when the client wants it, when a message cannot be read without doubt, or when what remains of a body
-is not worth reading: then it *lingers*, reading and dropping for a moment, since closing a socket with unread bytes
-would take the answer back from the client.
+The connection ends when the client wants it, when a message cannot be read without doubt, or when what remains
+of a body is not worth reading: then it *lingers*, reading and dropping for a moment, since closing a socket with
+unread bytes would take the answer back from the client.
 """
 
 from __future__ import annotations
@@ -39,9 +39,25 @@ class ClientConnection(asyncio.Protocol):
     """Speaks HTTP/1.1 to a client: reads requests, keeps their order, ends in good time."""
 
     __slots__ = (
-        "_address_lines", "_body_bytes_seen", "_body_since", "_current", "_detached", "_edge", "_ended_at", "_idle_since",
-        "_head_since", "_incoming", "_lingers_until", "_paused_since", "_problem", "_reader", "_reading_paused",
-        "_waiting", "local_authority", "peer_ip", "transport",
+        "_address_lines",
+        "_body_bytes_seen",
+        "_body_since",
+        "_current",
+        "_detached",
+        "_edge",
+        "_ended_at",
+        "_head_since",
+        "_idle_since",
+        "_incoming",
+        "_lingers_until",
+        "_paused_since",
+        "_problem",
+        "_reader",
+        "_reading_paused",
+        "_waiting",
+        "local_authority",
+        "peer_ip",
+        "transport",
     )  # fmt: skip
 
     def __init__(self, edge: Edge) -> None:
@@ -102,7 +118,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(MalformedRequest(400, "the request ended before it was complete"))
         return self._current is not None and not self.transport.is_closing()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._edge.connections.discard(self)
         if self._detached:
             return

@@ -167,8 +167,8 @@ _NEVER_TUNNELLED: Final = re.compile(rb"(h2c?|http/.*|tls/.*)", re.IGNORECASE)
 def offered_protocols(upgrade: bytes, method: str) -> list[bytes]:
     """Return the protocols of an ``Upgrade`` field that may be tunnelled.
 
-    Another version of HTTP, or TLS, may not: requests inside the tunnel would reach a version without any decision.
-    A WebSocket is opened by GET alone (RFC 6455 section 4.1).
+    Another version of HTTP, or TLS, may not: requests inside the tunnel would reach a version without any
+    decision. A WebSocket is opened by GET alone (RFC 6455 section 4.1).
     """
     tokens = (token.strip(b" \t") for token in upgrade.split(b","))
     return [
@@ -185,7 +185,7 @@ def sf_string(text: str) -> str:
 
 
 class DecisionHeaders:
-    """``Gateway-Version`` and ``Gateway-Decision`` of one version under one deployment, all but the point prepared."""
+    """``Gateway-Version`` and ``Gateway-Decision`` of a version under a deployment, all but the point prepared."""
 
     def __init__(self, version: Version, deployment_id: DeploymentId | None) -> None:
         tag = f", tag={sf_string(version.tag)}" if version.tag else ""

@@ -1,8 +1,8 @@
 """Heads seen before, by their exact bytes: what llhttp and our checks made of them once, they would make again.
 
-Clients that keep a connection open send the same few heads over and over, and so do versions within one second. A hit saves the
-parsing, the checks and the framing, which is two thirds of the work on a small request; nothing is ever taken from here
-that was not read strictly before.
+Clients that keep a connection open send the same few heads over and over, and so do versions within one second.
+A hit saves the parsing, the checks and the framing, which is two thirds of the work on a small request; nothing
+is ever taken from here that was not read strictly before.
 """
 
 from __future__ import annotations

@@ -160,11 +160,12 @@ _STYLE: Final = (
 
 def _as_html(problem: Problem, ray: str) -> str:
     code = f"Error {problem.code} · " if problem.code else ""
-    parts = [
+    top = (
         f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{problem.status} "
         f"{html.escape(problem.title)}</title>\n<meta name=viewport content='width=device-width'>"
         f"<style>{_STYLE}</style>\n<h1>{html.escape(problem.title)}</h1>\n<p>{html.escape(problem.why)}</p>\n"
-    ]
+    )
+    parts = [top]
     if problem.remedy:
         parts.append(f"<p><b>What to do:</b> {html.escape(problem.remedy)}</p>\n")
     if problem.facts:

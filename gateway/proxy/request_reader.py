@@ -1,7 +1,8 @@
 """Bytes of a client -> requests, strictly: llhttp parses, this file refuses what two readers could read two ways.
 
-What llhttp refuses already (bare LF, obs-fold, space before the colon, NUL, bad chunks, two ``Content-Length``, ``Transfer-
-Encoding`` with ``Content-Length``) is not repeated here. What it lets through and we do not, each with its reason:
+What llhttp refuses already (bare LF, obs-fold, space before the colon, NUL, bad chunks, two ``Content-Length``,
+``Transfer- Encoding`` with ``Content-Length``) is not repeated here. What it lets through and we do not, each
+with its reason:
 
 * ``Transfer-Encoding`` other than exactly ``chunked``: what we cannot decode we cannot frame (501, RFC 9112 6.1);
 * ``Transfer-Encoding`` in HTTP/1.0: old relays ignore it (400, RFC 9112 6.1);
@@ -9,7 +10,8 @@ Encoding`` with ``Content-Length``) is not repeated here. What it lets through a
 * ``CONNECT``, a fragment, an authority with user info in the target, versions other than 1.0 and 1.1;
 * heads, targets, trailers and chunk extensions without end.
 
-llhttp stops at each ``Upgrade``; where it is not honoured, a fresh parser goes on from there, told the same framing.
+llhttp stops at each ``Upgrade``; where it is not honoured, a fresh parser goes on from there, told the same
+framing.
 """
 
 from __future__ import annotations
@@ -54,9 +56,9 @@ class ReadLimits:
 class RequestSink(Protocol):
     """Who is told of requests, in order. ``on_request_end`` follows only where ``head.has_body``."""
 
-    def on_request(self, head: RequestHead) -> None: ...  # noqa: D102
-    def on_request_body(self, data: bytes) -> None: ...  # noqa: D102
-    def on_request_end(self, trailers: list[bytes]) -> None: ...  # noqa: D102
+    def on_request(self, head: RequestHead) -> None: ...
+    def on_request_body(self, data: bytes) -> None: ...
+    def on_request_end(self, trailers: list[bytes]) -> None: ...
 
 
 class RequestReader:
@@ -206,7 +208,7 @@ class RequestReader:
 
     # What llhttp calls.
 
-    def on_message_begin(self) -> None:  # noqa: D102
+    def on_message_begin(self) -> None:
         if self._muted:
             return
         if self._last_request_read:
@@ -221,14 +223,14 @@ class RequestReader:
         self._heads += 1
         self._head_bytes = 0
 
-    def on_url(self, url: bytes) -> None:  # noqa: D102
+    def on_url(self, url: bytes) -> None:
         if self._muted:
             return
         self._target += url
         if len(self._target) > self._limits.target_bytes:
             raise self._refusal(414, "the request target is longer than the limit")
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+    def on_header(self, name: bytes, value: bytes) -> None:
         if self._muted:
             return
         kind = _KNOWN_SPELLINGS.get(name)
@@ -279,7 +281,7 @@ class RequestReader:
             case Field.CDN_LOOP:
                 head.cdn_loop = _joined(head.cdn_loop, value)
 
-    def on_headers_complete(self) -> None:  # noqa: D102
+    def on_headers_complete(self) -> None:
         if self._muted:
             return
         head = self._head
@@ -306,11 +308,11 @@ class RequestReader:
         self._framing_bytes = self._body_bytes = 0
         self._sink.on_request(head)
 
-    def on_body(self, data: bytes) -> None:  # noqa: D102
+    def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)
         self._sink.on_request_body(data)
 
-    def on_message_complete(self) -> None:  # noqa: D102
+    def on_message_complete(self) -> None:
         if self._muted or (self._head.has_body and self._parser.should_upgrade()):
             return  # llhttp takes an upgrade for bodyless; the body is still to come
         # llhttp takes "close" from trailers too, and reads nothing after it.
@@ -423,9 +425,10 @@ def _spellings() -> dict[bytes, Field]:
     """Return the usual spellings of field names, so that most need no lower-casing."""
     usual = [
         b"Accept", b"Accept-Encoding", b"Accept-Language", b"Authorization", b"Cache-Control", b"Content-Type",
-        b"Cookie", b"If-None-Match", b"If-Modified-Since", b"Origin", b"Pragma", b"Range", b"Referer", b"Sec-Fetch-Dest",
-        b"Sec-Fetch-Mode", b"Sec-Fetch-Site", b"Sec-Fetch-User", b"Upgrade-Insecure-Requests", b"User-Agent", b"DNT",
-        b"Sec-Ch-Ua", b"Sec-Ch-Ua-Mobile", b"Sec-Ch-Ua-Platform", b"Priority", b"X-Requested-With",
+        b"Cookie", b"If-None-Match", b"If-Modified-Since", b"Origin", b"Pragma", b"Range", b"Referer",
+        b"Sec-Fetch-Dest", b"Sec-Fetch-Mode", b"Sec-Fetch-Site", b"Sec-Fetch-User", b"Upgrade-Insecure-Requests",
+        b"User-Agent", b"DNT", b"Sec-Ch-Ua", b"Sec-Ch-Ua-Mobile", b"Sec-Ch-Ua-Platform", b"Priority",
+        b"X-Requested-With",
     ]  # fmt: skip
     names = [name for known in (*usual, *REQUEST_FIELDS) for name in (known, known.lower(), known.title())]
     return {name: request_field(name) for name in names}

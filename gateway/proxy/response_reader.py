@@ -1,7 +1,7 @@
 """Bytes of a version -> answers, strictly: what cannot be read without doubt is a ``MalformedAnswer``.
 
-llhttp parses; beside what it refuses by itself, an answer is malformed when its status is below 100, its version is
-neither 1.0 nor 1.1, its reason holds control characters, or its transfer coding is not exactly ``chunked``.
+llhttp parses; beside what it refuses by itself, an answer is malformed when its status is below 100, its version
+is neither 1.0 nor 1.1, its reason holds control characters, or its transfer coding is not exactly ``chunked``.
 One reader lives as long as its connection; ``begin`` makes it ready for the answer to one request.
 """
 
@@ -36,9 +36,9 @@ _NOT_MODIFIED: Final = 304
 class ResponseSink(Protocol):
     """Who is told of an answer, in order."""
 
-    def on_interim(self, head: ResponseHead) -> None: ...  # noqa: D102
-    def on_response(self, head: ResponseHead) -> None: ...  # noqa: D102
-    def on_response_body(self, data: bytes) -> None: ...  # noqa: D102
+    def on_interim(self, head: ResponseHead) -> None: ...
+    def on_response(self, head: ResponseHead) -> None: ...
+    def on_response_body(self, data: bytes) -> None: ...
 
 
 class ResponseReader:
@@ -157,7 +157,7 @@ class ResponseReader:
 
     # What llhttp calls.
 
-    def on_message_begin(self) -> None:  # noqa: D102
+    def on_message_begin(self) -> None:
         if self.complete:
             self.excess = True
             raise _Excess
@@ -168,10 +168,10 @@ class ResponseReader:
         self._in_head = True
         self._head_bytes = 0
 
-    def on_status(self, reason: bytes) -> None:  # noqa: D102
+    def on_status(self, reason: bytes) -> None:
         self._reason += reason
 
-    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+    def on_header(self, name: bytes, value: bytes) -> None:
         kind = _KNOWN_SPELLINGS.get(name)
         if kind is None:
             kind = response_field(name)
@@ -202,7 +202,7 @@ class ResponseReader:
                 head.has_date = True
                 head.lines.append(name + b": " + value)
 
-    def on_headers_complete(self) -> None:  # noqa: D102
+    def on_headers_complete(self) -> None:
         head = self._head
         self._in_head = False
         head.status = self._parser.get_status_code()
@@ -240,14 +240,14 @@ class ResponseReader:
         """The head read last; that of the 101 once ``switched`` is set."""
         return self._head
 
-    def on_body(self, data: bytes) -> None:  # noqa: D102
+    def on_body(self, data: bytes) -> None:
         if self.complete:
             self.excess = True
             return
         assert self._sink is not None  # noqa: S101 - begin() came first
         self._sink.on_response_body(data)
 
-    def on_message_complete(self) -> None:  # noqa: D102
+    def on_message_complete(self) -> None:
         if self._head.status >= 200:  # noqa: PLR2004
             self.complete = True
             # llhttp takes "close" from trailers and Proxy-Connection too, and reads nothing after it.

@@ -1,4 +1,4 @@
-"""Everything a request's fate depends on, as one immutable snapshot: read once a request, replaced, never edited."""
+"""All that a request's fate depends on, as one immutable snapshot: read once a request, replaced, never edited."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Relays an upgraded connection both ways until both sides have closed; bytes are not looked at.
 
-A close frame, a subprotocol or a fragment therefore passes as it is. An end of one side is passed on as an end of that
-side (half-close); a reset is passed on as a reset.
+A close frame, a subprotocol or a fragment therefore passes as it is. An end of one side is passed on as an end
+of that side (half-close); a reset is passed on as a reset.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Request facts -> the cohort whose list of versions replaces the default one (R22, R71-R75; a draft, off by
-default).
-"""
+"""Cohort header -> the list of versions that replaces the default one (R22, R71-R75; a draft, off by default)."""
 
 from __future__ import annotations
 

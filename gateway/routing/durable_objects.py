@@ -52,9 +52,9 @@ def assign(point: float, step: DeploymentStep) -> Assignment:
 def follow(point: float, held: Assignment, later: Iterable[DeploymentStep], rule: AssignmentRule) -> Assignment:
     """Return the assignment after the deployments since the one that gave ``held``.
 
-    Under ``sticky`` an object keeps its version for as long as that version is in the deployment, at 0% too; when it
-    leaves, the object is assigned anew. Under ``hash`` each deployment assigns every object by its point; one that
-    gives the version it has already is no new assignment (R46c).
+    Under ``sticky`` an object keeps its version for as long as that version is in the deployment, at 0% too;
+    when it leaves, the object is assigned anew. Under ``hash`` each deployment assigns every object by its
+    point; one that gives the version it has already is no new assignment (R46c).
 
     Args:
         later: In order; deployments that nobody used the object under count as well.

@@ -1,9 +1,9 @@
 """Sees to it that no child outlives the gateway, however the gateway ends.
 
-A process of its own, started with the gateway's end of a pipe as its standard input. It reads ``+<pgid>`` and ``-<pgid>``
-lines; when the pipe ends — the gateway stopped, or was killed with no chance to say so — it kills every process group it
-still knows of, and ends. It works for grandchildren too, which a signal at the parent's death would not reach, and on every
-Unix.
+A process of its own, started with the gateway's end of a pipe as its standard input. It reads ``+<pgid>`` and
+``-<pgid>`` lines; when the pipe ends — the gateway stopped, or was killed with no chance to say so — it kills
+every process group it still knows of, and ends. It works for grandchildren too, which a signal at the parent's
+death would not reach, and on every Unix.
 
 Run as a script by path, with nothing of this project imported: it must start quickly and stay small.
 """

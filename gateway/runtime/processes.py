@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gateway.runtime import guardian
 
-# The child waits for a line before it becomes the program: until the guardian knows its group, a gateway that is killed
-# would leave it behind. Its own standard input is empty then.
+# The child waits for a line before it becomes the program: until the guardian knows its group, a gateway that is
+# killed would leave it behind. Its own standard input is empty then.
 _GATE = 'read -r go && exec "$@" </dev/null'
 
 

@@ -31,9 +31,11 @@ async def tell_reset(endpoint: Endpoint, reset: ObjectReset) -> None:
     }
     timeout = aiohttp.ClientTimeout(total=NOTICE_SECONDS)
     try:
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            async with session.post(f"http://{host}{RESET_PATH}", json=notice) as response:
-                log.debug("object.reset_told", name=reset.key.name, status=response.status)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+            session.post(f"http://{host}{RESET_PATH}", json=notice) as response,
+        ):
+            log.debug("object.reset_told", name=reset.key.name, status=response.status)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         log.warning(
             "object.reset_not_told", object=reset.key.header_value, version=reset.from_version, error=repr(error)

@@ -1,12 +1,12 @@
 """The Durable Object table: in memory for the request path, on disk for the next start.
 
-One column is one array: a million objects take less than 200 MB, hold nothing that the garbage collector must walk,
-and a use changes two numbers in place. Versions and deployments stand as their numbers.
+One column is one array: a million objects take less than 200 MB, hold nothing that the garbage collector must
+walk, and a use changes two numbers in place. Versions and deployments stand as their numbers.
 
-Writing lags behind: an assignment is a function of the object's id and the deployment in force at its first access, so
-one that is lost with the process is made again, the same, by the next (design 5). Two things must not lag. Before a
-deployment becomes active everything of the one before it is written, and first accesses wait meanwhile; and a pin is
-written before it is acknowledged.
+Writing lags behind: an assignment is a function of the object's id and the deployment in force at its first
+access, so one that is lost with the process is made again, the same, by the next (design 5). Two things must not
+lag. Before a deployment becomes active everything of the one before it is written, and first accesses wait
+meanwhile; and a pin is written before it is acknowledged.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import partial
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
@@ -231,7 +231,8 @@ _KINDS: dict[type, str] = {UrlRuntime: "url", CommandRuntime: "command"}
 
 def _load_versions(db: sqlite3.Connection) -> list[Version]:
     rows = db.execute(
-        "SELECT id, worker, number, runtime, created_on, tag, message, source, author FROM versions ORDER BY number"
+        "SELECT id, worker, number, runtime, created_on, tag, message, source, author "
+        "FROM versions ORDER BY number"
     )
     return [
         Version(
@@ -277,8 +278,8 @@ def _shares_from_json(rows: Iterable[Sequence[Any]]) -> tuple[VersionShare, ...]
 
 def _load_deployments(db: sqlite3.Connection) -> list[Deployment]:
     rows = db.execute(
-        "SELECT id, worker, number, versions, created_on, source, author, message, triggered_by, cohorts, code_update "
-        "FROM deployments ORDER BY worker, number"
+        "SELECT id, worker, number, versions, created_on, source, author, message, triggered_by, cohorts, "
+        "code_update FROM deployments ORDER BY worker, number"
     )
     return [
         Deployment(
@@ -302,8 +303,8 @@ def _load_deployments(db: sqlite3.Connection) -> list[Deployment]:
 
 def _insert_deployment(db: sqlite3.Connection, deployment: Deployment, notes: Sequence[tuple[str, str]]) -> None:
     db.execute(
-        "INSERT INTO deployments (id, worker, number, versions, created_on, source, author, message, triggered_by, "
-        "cohorts, code_update) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deployments (id, worker, number, versions, created_on, source, author, message, "
+        "triggered_by, cohorts, code_update) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             deployment.id,
             deployment.worker,

@@ -11,8 +11,9 @@ class DurableObjects(Protocol):
     """The object table, as the data plane sees it."""
 
     def use(self, key: ObjectKey, now: float) -> AssignedObject | None:
-        """Return the object's version, assigning it at first access; ``None`` while a new deployment is being
-        made active and first accesses must wait (``activation_over``).
+        """Return the object's version, assigning it at first access.
+
+        ``None`` while a new deployment is being made active and first accesses must wait (``activation_over``).
         """
 
     async def activation_over(self) -> None:

@@ -142,7 +142,9 @@ async def test_an_edit_that_breaks_a_rule_of_deployments_changes_nothing_at_all(
     before = edge.api.status()
     async with asking_crowd(edge) as crowd:
         edge.write_config(
-            one_worker([V1, V2, V3], {"v1": 30, "v2": 30, "v3": 40}, routes=["elsewhere.test/*", "shop.localhost/*"])
+            one_worker(
+                [V1, V2, V3], {"v1": 30, "v2": 30, "v3": 40}, routes=["elsewhere.test/*", "shop.localhost/*"]
+            )
         )
         line = await asyncio.to_thread(edge.wait_for_log, "config.not_applied")
         await crowd.go_on()

@@ -75,7 +75,9 @@ def test_a_thousand_requests_are_split_by_percentage_and_a_seed_repeats_them(sta
     assert other != first
     for versions in (first, other):
         assert set(versions) == {"v1", "v2"}
-        assert 50 < Counter(versions)["v2"] < 150  # 100 expected; more than five deviations of chance to either side
+        assert (
+            50 < Counter(versions)["v2"] < 150
+        )  # 100 expected; more than five deviations of chance to either side
 
 
 def test_version_and_deployment_ids_are_the_same_with_the_same_seed(start_edge: StartEdge) -> None:

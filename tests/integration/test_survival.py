@@ -104,9 +104,7 @@ def check_deployments(said: Acknowledged, stored: list[Deployment]) -> None:
 
 async def check_objects(edge: EdgeProcess, said: Acknowledged, stored: list[Deployment]) -> None:
     """Every object is where its answer put it, where that version stayed deployed since (rule ``sticky``)."""
-    deployed = {
-        deployment["number"]: {share["tag"] for share in deployment["versions"]} for deployment in stored
-    }
+    deployed = {deployment["number"]: {share["tag"] for share in deployment["versions"]} for deployment in stored}
     number_of = {deployment["id"]: deployment["number"] for deployment in stored}
     held = {
         name: tag
@@ -208,9 +206,7 @@ async def test_a_full_disk_stops_writers_with_507_and_nothing_else(edge_with_pip
         async with await Connection.open(edge) as connection:
             for name, tag in before.items():
                 assert (await connection.call(f"/cart/{name}")).json()["tag"] == tag
-            during = {
-                f"new-{n}": (await connection.call(f"/cart/new-{n}")).json()["tag"] for n in range(50)
-            }
+            during = {f"new-{n}": (await connection.call(f"/cart/new-{n}")).json()["tag"] for n in range(50)}
         await eventually(lambda: edge.log("objects.not_written"), "the log to tell")
         assert api.deployment("shop", "active") == active
         listed = api.objects("shop", limit=1000)["objects"]

@@ -30,7 +30,9 @@ def asking(edge: EdgeProcess, tag: str) -> dict[str, str]:
 # What a version is told.
 
 
-def test_a_version_gets_its_port_its_metadata_and_the_gateway_s_address(start_edge: StartEdge, tmp_path: Path) -> None:
+def test_a_version_gets_its_port_its_metadata_and_the_gateway_s_address(
+    start_edge: StartEdge, tmp_path: Path
+) -> None:
     """Design 6: ``$PORT``, ``$CF_VERSION_METADATA`` (R107), ``$GATEWAY_URL``; ``env`` and ``cwd`` as configured."""
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -125,7 +127,9 @@ def test_a_version_that_falls_is_started_again_after_growing_pauses(start_edge: 
     assert edge.version_state("v1")["state"] == "running"
 
 
-def test_a_version_that_never_starts_is_shown_with_its_last_lines_while_others_serve(start_edge: StartEdge) -> None:
+def test_a_version_that_never_starts_is_shown_with_its_last_lines_while_others_serve(
+    start_edge: StartEdge,
+) -> None:
     """Issue 2, item 4; design 3.6: its requests get 502 with those lines, "never silently another version"."""
     edge = start_edge(one_worker([V1, DIES], {"v1": 50, "v2": 50}))
     about = edge.wait_for_state("v2", "crashed")

@@ -139,9 +139,7 @@ class RequestCase:
     @property
     def most_requests(self) -> int:
         """How many whole requests the bytes can be read as at most."""
-        return (
-            max(1, *(len(outcome.seen) for outcome in self.outcomes), 0) if self.most is None else self.most
-        )
+        return max(1, *(len(outcome.seen) for outcome in self.outcomes), 0) if self.most is None else self.most
 
     @property
     def answer_count(self) -> int:

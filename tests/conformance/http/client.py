@@ -137,9 +137,7 @@ def _read_head(buffer: bytearray, at: int, end: int, method: bytes) -> Answer:
     fields = read_fields(head[matched.end() : -2])
     if status < 200 or status in (204, 304) or method == b"HEAD":
         reader = BodyReader(Framing.NONE, at=end, complete=True)
-        if (status < 200 or status == 204) and (
-            fields.has(b"content-length") or fields.has(b"transfer-encoding")
-        ):
+        if (status < 200 or status == 204) and (fields.has(b"content-length") or fields.has(b"transfer-encoding")):
             raise Malformed(f"{status} with Content-Length or Transfer-Encoding", dangerous=False)
     elif method == b"CONNECT" and status < 300:
         reader = BodyReader(Framing.CLOSE, at=end)

@@ -281,9 +281,7 @@ def _seen_missed(expected: Seen, request: Recorded) -> Iterator[str]:
         yield f"the origin saw the target {request.target!r:.200}"
     if expected.body is not None and request.body != expected.body:
         yield f"the origin saw a body of {len(request.body)} bytes: {request.body[:60]!r}"
-    for reason in _fields_missed(
-        request.fields, expected.has, expected.lacks, loose_space=expected.loose_space
-    ):
+    for reason in _fields_missed(request.fields, expected.has, expected.lacks, loose_space=expected.loose_space):
         yield f"the origin saw: {reason}"
     for name, pattern in expected.matches:
         joined = b", ".join(request.fields.values(name))

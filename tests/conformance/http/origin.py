@@ -290,9 +290,7 @@ class Origin:
         wire = link.wire
         while not wire.closed_here:
             await wire.watch.until(
-                lambda: bool(
-                    link.pending or link.malformed or wire.ended is not Ended.OPEN or wire.closed_here
-                ),
+                lambda: bool(link.pending or link.malformed or wire.ended is not Ended.OPEN or wire.closed_here),
                 _LONGEST_SILENCE_SECONDS,
             )
             if link.pending:
@@ -323,9 +321,7 @@ class Origin:
     async def _request_complete(link: Link, request: Recorded, seconds: float) -> bool:
         wire = link.wire
         await wire.watch.until(
-            lambda: bool(
-                request.complete or link.malformed or wire.ended is not Ended.OPEN or wire.closed_here
-            ),
+            lambda: bool(request.complete or link.malformed or wire.ended is not Ended.OPEN or wire.closed_here),
             seconds,
         )
         return request.complete

@@ -151,9 +151,7 @@ def _hop_by_hop() -> list[RequestCase]:
                 forward(Seen(has=((b"TE", b"trailers"), (b"Connection", b"te")))),
             )
         )
-    end_to_end = (
-        "9110 7.6.1: a field for all recipients must not be named; refuse, or keep what the message needs"
-    )
+    end_to_end = "9110 7.6.1: a field for all recipients must not be named; refuse, or keep what the message needs"
     cases += [
         case("hop-by-hop/names-Host", end_to_end, head(b"Connection: Host"), forward(Seen()), REFUSED),
         case(
@@ -173,9 +171,7 @@ def _hop_by_hop() -> list[RequestCase]:
         case(
             "hop-by-hop/names-Content-Type",
             end_to_end,
-            post(
-                b"Connection: Content-Type", b"Content-Type: text/plain", b"Content-Length: 5", body=b"hello"
-            ),
+            post(b"Connection: Content-Type", b"Content-Type: text/plain", b"Content-Length: 5", body=b"hello"),
             forward(posted()),
             REFUSED,
         ),
@@ -250,9 +246,7 @@ def _hop_by_hop() -> list[RequestCase]:
         case(
             "hop-by-hop/Upgrade-HTTP-2-in-request-with-settings",
             "9110 7.8, 9113 3.1: h2c is obsolete; Upgrade is for one hop",
-            head(
-                b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"
-            ),
+            head(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
             forward(Seen(lacks=(b"Upgrade", b"HTTP2-Settings"))),
             refuse(),
         ),
@@ -277,11 +271,7 @@ def _expect() -> list[RequestCase]:
     asking = head(wait, b"Content-Length: 5", method=b"POST")
     refused_reply = Reply(
         (
-            Send(
-                b"HTTP/1.1 417 No\r\nX-Seen: "
-                + SEEN
-                + b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
-            ),
+            Send(b"HTTP/1.1 417 No\r\nX-Seen: " + SEEN + b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"),
             Close(),
         ),
         at_head=True,
@@ -653,9 +643,7 @@ def _endings() -> list[RequestCase]:
             replies=(
                 Reply(
                     (
-                        Send(
-                            b"HTTP/1.1 200 OK\r\nX-Seen: " + SEEN + b"\r\nContent-Length: 100000\r\n\r\nstart"
-                        ),
+                        Send(b"HTTP/1.1 200 OK\r\nX-Seen: " + SEEN + b"\r\nContent-Length: 100000\r\n\r\nstart"),
                         *(step for _ in range(20) for step in (Pause(0.02), Send(b"x" * 100))),
                         Silence(),
                     )

@@ -126,9 +126,7 @@ def _percent(target: bytes) -> bytes:
 
 
 def _methods() -> list[RequestCase]:
-    cases = [
-        case(f"method/{m.decode()}", "9110 9.3", head(method=m), forward(Seen(m))) for m in _METHODS_WITHOUT
-    ]
+    cases = [case(f"method/{m.decode()}", "9110 9.3", head(method=m), forward(Seen(m))) for m in _METHODS_WITHOUT]
     cases += [
         case(
             f"method/{m.decode()}-with-body",
@@ -165,8 +163,7 @@ def _methods() -> list[RequestCase]:
         for m in _UNKNOWN_METHODS
     ]
     cases += [
-        case(f"method/bad-{readable(m)}", "9112 3.1, 9110 5.6.2", head(method=m), REFUSED)
-        for m in _BAD_METHODS
+        case(f"method/bad-{readable(m)}", "9112 3.1, 9110 5.6.2", head(method=m), REFUSED) for m in _BAD_METHODS
     ]
     cases += [
         case(
@@ -415,9 +412,7 @@ def _absolute() -> list[RequestCase]:
             "absolute/userinfo",
             "9110 4.2.4: userinfo from an untrusted source is an error or to be dropped",
             head(target=b"http://www.example.org@www.example.com/a"),
-            forward(
-                Seen(targets=(b"/a",), hosts_not=(b"www.example.org", b"www.example.org@www.example.com"))
-            ),
+            forward(Seen(targets=(b"/a",), hosts_not=(b"www.example.org", b"www.example.org@www.example.com"))),
             refuse(),
         ),
         case(

@@ -234,9 +234,7 @@ def _codings() -> list[ResponseCase]:
             "9112 6.1: faulty framing in HTTP/1.0",
             (
                 Send(
-                    answer(
-                        _CHUNKED, b"Content-Length: 11", status=b"HTTP/1.0 200 OK", body=content, length=False
-                    )
+                    answer(_CHUNKED, b"Content-Length: 11", status=b"HTTP/1.0 200 OK", body=content, length=False)
                 ),
                 Close(),
             ),
@@ -355,10 +353,7 @@ def _trailers() -> list[ResponseCase]:
             "trailer-back/large",
             "9110 5.4",
             _chunked(
-                chunk(BODY)
-                + b"0\r\n"
-                + b"".join(b"X-%d: %s\r\n" % (n, b"v" * 500) for n in range(1000))
-                + b"\r\n"
+                chunk(BODY) + b"0\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"v" * 500) for n in range(1000)) + b"\r\n"
             ),
             Delivery(OK, BODY, trailers=tuple((b"X-%d" % n, b"v" * 500) for n in range(1000))),
             cut(),
@@ -774,9 +769,7 @@ def _bodies() -> list[ResponseCase]:
                 Delivery(OK, BODY, trailers=((b"X-T", b"1"),)),
             )
             for sent in (
-                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                + chunk(BODY)
-                + b"0\r\nX-T: 1\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(BODY) + b"0\r\nX-T: 1\r\n\r\n",
             )
             for at in (
                 1,
@@ -943,9 +936,7 @@ def _pool() -> list[ResponseCase]:
             most=2,
         ),
         two("reset-while-idle-GET", retry, (resetting, _GOOD), _GET, whole(), BAD),
-        two(
-            "reset-while-idle-POST", no_retry, (resetting, _GOOD), _POST, whole(), BAD, method=b"POST", most=2
-        ),
+        two("reset-while-idle-POST", no_retry, (resetting, _GOOD), _POST, whole(), BAD, method=b"POST", most=2),
         two(
             "closed-at-second-GET",
             "design 3: a GET is tried again once",
@@ -1006,9 +997,7 @@ def _pool() -> list[ResponseCase]:
             may_end=False,
         ),
         two("after-502", "9112 9.3", (_GOOD, Reply((Send(b"MARKED junk\r\n\r\n"), Close()))), _GET, BAD),
-        case(
-            "pool/every-attempt-closed-GET", "9110 9.2.2: not without end", drop, _ENDED, most=4, may_end=True
-        ),
+        case("pool/every-attempt-closed-GET", "9110 9.2.2: not without end", drop, _ENDED, most=4, may_end=True),
         case("pool/every-attempt-closed-POST", no_retry, drop, _ENDED, method=b"POST", most=1, may_end=True),
         case(
             "pool/every-attempt-reset-POST",
@@ -1119,9 +1108,7 @@ def _in_a_row() -> list[ResponseCase]:
             "in-a-row/304-with-length-then-GET",
             rule,
             (
-                Reply(
-                    (Send(answer(b"Content-Length: 9", status=b"HTTP/1.1 304 N", body=b"", length=False)),)
-                ),
+                Reply((Send(answer(b"Content-Length: 9", status=b"HTTP/1.1 304 N", body=b"", length=False)),)),
                 Reply((Send(fine),)),
             ),
             ((whole(b"", 304),), second),

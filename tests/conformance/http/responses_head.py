@@ -14,9 +14,7 @@ STALE_ANSWER = b"HTTP/1.1 200 OK\r\nX-Stale: STALE\r\nContent-Length: 5\r\n\r\nS
 OK = frozenset({200})
 
 
-def answer(
-    *lines: bytes, status: bytes = b"HTTP/1.1 200 OK", body: bytes = BODY, length: bool = True
-) -> bytes:
+def answer(*lines: bytes, status: bytes = b"HTTP/1.1 200 OK", body: bytes = BODY, length: bool = True) -> bytes:
     """Return an answer with these lines; Content-Length of the body is added unless told otherwise."""
     every = [status, b"X-Seen: " + SEEN, *lines]
     if length:
@@ -199,9 +197,7 @@ def _status_lines() -> list[ResponseCase]:
             whole(),
             BAD,
         ),
-        case(
-            "status-line/lf-first", "9112 2.2: only servers skip empty lines", b"\n" + answer(), whole(), BAD
-        ),
+        case("status-line/lf-first", "9112 2.2: only servers skip empty lines", b"\n" + answer(), whole(), BAD),
         case(
             "status-line/ends-in-lf",
             "9112 2.2: LF may be recognised",
@@ -364,10 +360,7 @@ def _fields() -> list[ResponseCase]:
             f"field/folded-{name}",
             folded,
             answer(line),
-            *(
-                whole(has=((b"X-A", b"1" + b" " * count + rest),), lacks=(b"X-Injected",))
-                for count in range(1, 6)
-            ),
+            *(whole(has=((b"X-A", b"1" + b" " * count + rest),), lacks=(b"X-Injected",)) for count in range(1, 6)),
             BAD,
         )
         for name, line, rest in (

@@ -153,9 +153,7 @@ async def _origin_ended(origin: Origin, seconds: float) -> bool:
     if not await origin.watch.until(lambda: bool(origin.requests), seconds):
         return False
     link = origin.link_of(origin.requests[-1])
-    return await origin.watch.until(
-        lambda: link.wire.ended is not Ended.OPEN or link.wire.closed_here, seconds
-    )
+    return await origin.watch.until(lambda: link.wire.ended is not Ended.OPEN or link.wire.closed_here, seconds)
 
 
 def all_cases() -> list[Case]:

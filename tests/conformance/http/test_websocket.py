@@ -45,9 +45,7 @@ async def test_forty_tunnels_at_once_never_mix(proxied_origin: ProxiedOrigin) ->
         for number, client in enumerate(clients):
             await client.wire.send(ASKING.replace(b"/ws", b"/ws/%d" % number))
         assert await origin.watch.until(lambda: len(origin.requests) == len(clients), 5.0)
-        links = {
-            int(request.target.rpartition(b"/")[2]): origin.link_of(request) for request in origin.requests
-        }
+        links = {int(request.target.rpartition(b"/")[2]): origin.link_of(request) for request in origin.requests}
         for link in links.values():
             await link.wire.send(SWITCHING)
         for number, client in enumerate(clients):

@@ -276,9 +276,7 @@ def _check_refusal(case: TunnelCase, client: Client) -> None:
     finals = answers.finals[len(case.before) :]
     if case.may_refuse and len(finals) == 1 and finals[0].complete and finals[0].status >= 400:
         return
-    raise Missed(
-        f"the tunnel did not open: {bytes(client.wire.received[-200:])!r} ({client.wire.ended.value})"
-    )
+    raise Missed(f"the tunnel did not open: {bytes(client.wire.received[-200:])!r} ({client.wire.ended.value})")
 
 
 def _check_fields(where: str, fields: Fields, wanted: tuple[FieldLine, ...]) -> None:

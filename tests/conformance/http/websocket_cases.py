@@ -65,9 +65,7 @@ def frame(
     mask = b"\x01\x02\x03\x04"
     whole, rest = divmod(length, 4)
     pad = mask * whole + mask[:rest]
-    return (
-        start + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(length, "big")
-    )
+    return start + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(length, "big")
 
 
 ASKING = _asking()
@@ -122,12 +120,8 @@ def _talks() -> list[TunnelCase]:
         ),
         talk("payload-125", _origin(frame(2, b"x" * 125)), _client(frame(2, b"x" * 125, masked=True))),
         talk("payload-126", _origin(frame(2, b"x" * 126)), _client(frame(2, b"x" * 126, masked=True))),
-        talk(
-            "payload-65535", _origin(frame(2, b"x" * 65_535)), _client(frame(2, b"x" * 65_535, masked=True))
-        ),
-        talk(
-            "payload-65536", _origin(frame(2, b"x" * 65_536)), _client(frame(2, b"x" * 65_536, masked=True))
-        ),
+        talk("payload-65535", _origin(frame(2, b"x" * 65_535)), _client(frame(2, b"x" * 65_535, masked=True))),
+        talk("payload-65536", _origin(frame(2, b"x" * 65_536)), _client(frame(2, b"x" * 65_536, masked=True))),
         talk("payload-of-a-megabyte", _origin(frame(2, big)), _client(frame(2, big, masked=True))),
         talk(
             "three-megabytes-both-ways-at-once",
@@ -142,9 +136,7 @@ def _talks() -> list[TunnelCase]:
             _client(frame(0, b"b", masked=True)),
         ),
         talk("ping-pong-by-client", _client(frame(9, b"p", masked=True)), _origin(frame(10, b"p"))),
-        talk(
-            "ping-pong-by-origin", _origin(frame(9, b"p" * 125)), _client(frame(10, b"p" * 125, masked=True))
-        ),
+        talk("ping-pong-by-origin", _origin(frame(9, b"p" * 125)), _client(frame(10, b"p" * 125, masked=True))),
         talk("unasked-pong", _origin(frame(10)), _client(frame(10, masked=True))),
         talk(
             "hundred-small-messages",
@@ -379,9 +371,7 @@ def _handshakes() -> list[TunnelCase]:
         ),
         shake(
             "other-fields-pass",
-            _asking(
-                b"Origin: http://www.example.com", b"Cookie: a=1", b"Authorization: Basic eA==", b"X-A: 1"
-            ),
+            _asking(b"Origin: http://www.example.com", b"Cookie: a=1", b"Authorization: Basic eA==", b"X-A: 1"),
             _switching(*cookies, b"X-B: 2"),
             asked=(
                 (b"Origin", b"http://www.example.com"),
@@ -401,12 +391,8 @@ def _handshakes() -> list[TunnelCase]:
             _asking(upgrade=(b"UPGRADE: WEBSOCKET", b"CONNECTION: UPGRADE")),
             source="6455 4.2.1: case-insensitive",
         ),
-        shake(
-            "answer-in-capitals", reply=_switching(upgrade=(b"UPGRADE: WebSocket", b"CONNECTION: UPGRADE"))
-        ),
-        shake(
-            "connection-list", _asking(upgrade=(b"Upgrade: websocket", b"Connection: keep-alive, Upgrade"))
-        ),
+        shake("answer-in-capitals", reply=_switching(upgrade=(b"UPGRADE: WebSocket", b"CONNECTION: UPGRADE"))),
+        shake("connection-list", _asking(upgrade=(b"Upgrade: websocket", b"Connection: keep-alive, Upgrade"))),
         shake(
             "connection-list-reversed",
             _asking(upgrade=(b"Connection: Upgrade,keep-alive", b"Upgrade: websocket")),
@@ -425,9 +411,7 @@ def _handshakes() -> list[TunnelCase]:
             asked=((b"Sec-WebSocket-Version", b"8"),),
         ),
         shake("target-kept", _asking().replace(_PATH, _PATH + b"/a%2Fb?c=%20&d=//"), source="9112 3.2.1"),
-        shake(
-            "wrong-accept-passes-or-is-refused", reply=_switching().replace(b"s3pP", b"xxxx"), may_refuse=True
-        ),
+        shake("wrong-accept-passes-or-is-refused", reply=_switching().replace(b"s3pP", b"xxxx"), may_refuse=True),
         shake(
             "no-accept-passes-or-is-refused",
             reply=_switching().replace(_ACCEPT + b"\r\n", b""),
@@ -445,9 +429,7 @@ def _handshakes() -> list[TunnelCase]:
             source="9110 8.6: no Content-Length in 1xx",
             may_refuse=True,
         ),
-        shake(
-            "frame-behind-answer", behind_answer=hello_back, source="6455 4.2.2: the server may send at once"
-        ),
+        shake("frame-behind-answer", behind_answer=hello_back, source="6455 4.2.2: the server may send at once"),
         shake(
             "many-frames-behind-answer",
             behind_answer=hello_back * 2000,
@@ -483,9 +465,7 @@ def _handshakes() -> list[TunnelCase]:
         TunnelCase(
             "handshake/request-byte-by-byte", opening, _asking(), _switching(), moves, request_piece_bytes=1
         ),
-        TunnelCase(
-            "handshake/answer-byte-by-byte", opening, _asking(), _switching(), moves, answer_piece_bytes=1
-        ),
+        TunnelCase("handshake/answer-byte-by-byte", opening, _asking(), _switching(), moves, answer_piece_bytes=1),
         TunnelCase(
             "handshake/answer-and-frames-in-pieces",
             opening,
@@ -573,15 +553,9 @@ def _refusals() -> list[RequestCase | ResponseCase]:
             Delivery(frozenset({403}), BODY),
             steps=asked,
         ),
-        response_case(
-            "refusal/closed-without-answer", "9110 15.6.3", (Close(),), BAD, steps=asked, may_end=True
-        ),
-        response_case(
-            "refusal/reset-without-answer", "9110 15.6.3", (Reset(),), BAD, steps=asked, may_end=True
-        ),
-        response_case(
-            "refusal/junk", "9110 15.6.3", (Send(b"MARKED junk\r\n\r\n"), Close()), BAD, steps=asked
-        ),
+        response_case("refusal/closed-without-answer", "9110 15.6.3", (Close(),), BAD, steps=asked, may_end=True),
+        response_case("refusal/reset-without-answer", "9110 15.6.3", (Reset(),), BAD, steps=asked, may_end=True),
+        response_case("refusal/junk", "9110 15.6.3", (Send(b"MARKED junk\r\n\r\n"), Close()), BAD, steps=asked),
         response_case(
             "refusal/cut",
             "9112 8: a cut answer must not look whole",
@@ -696,17 +670,13 @@ def _no_tunnels() -> list[RequestCase | ResponseCase]:
         answered("101-empty-upgrade", _switching(upgrade=(b"Connection: Upgrade", b"Upgrade:"))),
         answered("101-other-protocol", _switching(upgrade=(b"Connection: Upgrade", b"Upgrade: h2c"))),
         answered("101-unknown-protocol", _switching(upgrade=(b"Connection: Upgrade", b"Upgrade: foo/1"))),
-        answered(
-            "101-protocol-look-alike", _switching(upgrade=(b"Connection: Upgrade", b"Upgrade: websocketx"))
-        ),
+        answered("101-protocol-look-alike", _switching(upgrade=(b"Connection: Upgrade", b"Upgrade: websocketx"))),
         answered(
             "101-two-protocols",
             _switching(upgrade=(b"Connection: Upgrade", b"Upgrade: h2c", b"Upgrade: foo")),
         ),
         answered("101-bad-field", _switching(b"X-A\x00: 1"), "9112 5"),
-        answered(
-            "101-in-1.0", _switching().replace(b"HTTP/1.1", b"HTTP/1.0"), "9110 15.2: HTTP/1.0 knows no 1xx"
-        ),
+        answered("101-in-1.0", _switching().replace(b"HTTP/1.1", b"HTTP/1.0"), "9110 15.2: HTTP/1.0 knows no 1xx"),
         answered("101-unasked", _switching(), steps=(Send(head(target=_PATH)),)),
         answered(
             "101-for-upgrade-not-in-connection",
@@ -801,9 +771,7 @@ def _no_tunnels() -> list[RequestCase | ResponseCase]:
             (
                 "in-1.0-keep-alive",
                 "9110 7.8: Upgrade in HTTP/1.0 is ignored",
-                _asking(
-                    version=b"HTTP/1.0", upgrade=(b"Upgrade: websocket", b"Connection: Upgrade, keep-alive")
-                ),
+                _asking(version=b"HTTP/1.0", upgrade=(b"Upgrade: websocket", b"Connection: Upgrade, keep-alive")),
                 (forward(plain), refuse()),
             ),
         )

@@ -2,8 +2,8 @@
 
 Appends a JSON line to ``$RECORD`` for each request (``request``), and for each reset notice as it comes (``reset``) and
 after it was answered (``reset answered``). All versions write to one file, so that the order of events shows. A notice is
-answered once the file ``$ANSWER_RESET_WHEN`` is there, if that is set; ``/hold`` waits for the file ``?until=``. A WebSocket
-handshake is accepted, and the connection held until somebody ends it.
+answered after ``$RESET_SECONDS``; ``/hold`` waits for the file ``?until=``. A WebSocket handshake is accepted, the tag sent, and
+what comes is sent back until somebody ends the connection.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.integration.versions.small_server import Exchange, metadata, run
 
 ME = metadata()
-RECORD = os.open(os.environ["RECORD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if "RECORD" in os.environ else -1
+RECORD = (
+    os.open(os.environ["RECORD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if "RECORD" in os.environ else -1
+)
 RESET_PATH = "/cdn-cgi/gateway/reset"
 
 
@@ -43,11 +46,14 @@ async def handle(exchange: Exchange) -> None:
     if exchange.header("upgrade") == "websocket":
         exchange.writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         exchange.writer.write(ME.tag.encode())
-        await exchange.reader.read()
+        while piece := await exchange.reader.read(2**16):
+            exchange.writer.write(piece)
         return
     if exchange.path.endswith("/hold"):
         await wait_for_file(exchange.query["until"])
-    await exchange.send_json({"tag": ME.tag, "object": name, "target": exchange.target, "headers": exchange.headers})
+    await exchange.send_json(
+        {"tag": ME.tag, "object": name, "target": exchange.target, "headers": exchange.headers}
+    )
 
 
 async def take_notice(exchange: Exchange) -> None:
@@ -55,10 +61,10 @@ async def take_notice(exchange: Exchange) -> None:
     pieces: list[bytes] = []
     await exchange.read_body(pieces.append)
     told = json.loads(b"".join(pieces))
-    note("reset", f"{told['class']}/{told['name']}", told=told, method=exchange.method)
-    if "ANSWER_RESET_WHEN" in os.environ:
-        await wait_for_file(os.environ["ANSWER_RESET_WHEN"])
-    note("reset answered", f"{told['class']}/{told['name']}")
+    name = f"{told['class']}/{quote(told['name'], safe='')}"
+    note("reset", name, told=told, method=exchange.method)
+    await asyncio.sleep(float(os.environ.get("RESET_SECONDS", "0")))
+    note("reset answered", name)
     await exchange.send(b"", 204)
 
 

@@ -12,8 +12,8 @@ from typing import Final, Generic, TypeVar
 Head = TypeVar("Head")
 
 MAX_HEAD_BYTES: Final = 2_048
-MAX_HEADS: Final = 512
-"""With ``MAX_HEAD_BYTES``, at most about 2 MiB: clients choose what is remembered."""
+MAX_HEADS: Final = 4_096
+"""With ``MAX_HEAD_BYTES``, at most some 10 MiB: clients choose what is remembered."""
 
 
 class HeadMemo(Generic[Head]):

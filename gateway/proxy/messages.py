@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class MalformedRequest(Exception):
     """A client's message that cannot be read without doubt: answered with ``status``, and the connection ends."""
@@ -30,56 +32,32 @@ class RequestHead:
         outbound, outbound_ip: The head as it goes to a version, up to the ray id, for a client's address.
     """
 
-    __slots__ = (
-        "authority",
-        "cdn_loop",
-        "chunked",
-        "cohort",
-        "content_length",
-        "expects_continue",
-        "forwarded_for",
-        "found",
-        "found_in",
-        "has_body",
-        "host",
-        "is_http_10",
-        "keep_alive",
-        "lines",
-        "max_forwards",
-        "method",
-        "outbound",
-        "outbound_ip",
-        "overrides",
-        "protocols",
-        "target",
-        "te_trailers",
-        "version_key",
-    )
+    # Defaults stand on the class: a head is built for each request that was not seen before.
+    method = ""
+    target = b""
+    host = ""
+    authority = b""
+    is_http_10 = False
+    keep_alive = True
+    chunked = False
+    content_length: int | None = None
+    has_body = False
+    expects_continue = False
+    te_trailers = False
+    protocols: Sequence[bytes] = ()
+    overrides: bytes | None = None
+    version_key: bytes | None = None
+    cohort: bytes | None = None
+    forwarded_for: bytes | None = None
+    cdn_loop: bytes | None = None
+    max_forwards: bytes | None = None
+    found: object = None
+    found_in: object = None
+    outbound = b""
+    outbound_ip = ""
 
     def __init__(self) -> None:
-        self.method = ""
-        self.target = b""
-        self.host = ""
-        self.authority = b""
         self.lines: list[bytes] = []
-        self.is_http_10 = False
-        self.keep_alive = True
-        self.chunked = False
-        self.content_length: int | None = None
-        self.has_body = False
-        self.expects_continue = False
-        self.te_trailers = False
-        self.protocols: list[bytes] = []
-        self.overrides: bytes | None = None
-        self.version_key: bytes | None = None
-        self.cohort: bytes | None = None
-        self.forwarded_for: bytes | None = None
-        self.cdn_loop: bytes | None = None
-        self.max_forwards: bytes | None = None
-        self.found: object = None
-        self.found_in: object = None
-        self.outbound = b""
-        self.outbound_ip = ""
 
     @property
     def is_repeatable(self) -> bool:
@@ -113,30 +91,18 @@ class ResponseHead:
         outbound: The head as it goes to clients, up to the gateway's own fields, where that is the same for all.
     """
 
-    __slots__ = (
-        "chunked",
-        "content_length",
-        "has_date",
-        "is_http_10",
-        "keep_alive",
-        "lines",
-        "outbound",
-        "protocol",
-        "reason",
-        "status",
-    )
+    status = 0
+    reason = b""
+    is_http_10 = False
+    keep_alive = True
+    chunked = False
+    content_length: int | None = None
+    has_date = False
+    protocol = b""
+    outbound = b""
 
     def __init__(self) -> None:
-        self.status = 0
-        self.reason = b""
         self.lines: list[bytes] = []
-        self.is_http_10 = False
-        self.keep_alive = True
-        self.chunked = False
-        self.content_length: int | None = None
-        self.has_date = False
-        self.protocol = b""
-        self.outbound = b""
 
     @property
     def is_repeatable(self) -> bool:

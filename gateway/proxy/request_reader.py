@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import httptools
@@ -37,6 +38,7 @@ from gateway.proxy.messages import MalformedRequest, RequestHead
 _TOKEN_METHOD: Final = re.compile(rb"[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40} ")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
+_MAX_PORT: Final = 65_535
 _ORDINARY_CONNECTION: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
 
@@ -286,9 +288,12 @@ class RequestReader:
             return
         head = self._head
         self._in_head = False
-        head.method = self._parser.get_method().decode("ascii")
-        self._check_version()
-        self._check_framing()
+        head.method = method_name(self._parser.get_method())
+        version = self._parser.get_http_version()
+        if version != "1.1":
+            self._check_version(version)
+        if self._transfer_encoding:
+            self._check_framing()
         self._check_target_and_host()
         if self._connection:
             self._apply_connection()
@@ -322,10 +327,8 @@ class RequestReader:
             self._in_body = False
             self._sink.on_request_end(allowed_trailers(self._trailers) if self._trailers else [])
 
-    def _check_version(self) -> None:
-        match self._parser.get_http_version():
-            case "1.1":
-                return
+    def _check_version(self, version: str) -> None:
+        match version:
             case "1.0":
                 self._head.is_http_10 = True
             case "0.9":
@@ -335,8 +338,6 @@ class RequestReader:
 
     def _check_framing(self) -> None:
         coding = self._transfer_encoding.lower()
-        if not coding:
-            return
         if self._head.is_http_10:
             raise self._refusal(400, "Transfer-Encoding in HTTP/1.0")
         if coding != b"chunked":
@@ -353,13 +354,14 @@ class RequestReader:
             raise self._refusal(400, "more than one Host")
         if self._hosts == 0 and not head.is_http_10:
             raise self._refusal(400, "no Host")
-        if self._hosts and not _valid_host(head.authority):
+        host = host_of(head.authority) if self._hosts else ""
+        if host is None:
             raise self._refusal(400, "Host is not a host name with an optional port")
         if target[:1] != b"/":
             target = self._other_form(target)
+            host = host_of(head.authority) or ""
         head.target = target
-        host = head.authority
-        head.host = _hosts_seen(host)
+        head.host = host
 
     def _other_form(self, target: bytes) -> bytes:
         """Accept absolute-form and, for OPTIONS, asterisk-form (RFC 9112 3.2.2, 3.2.4)."""
@@ -367,7 +369,7 @@ class RequestReader:
         if target == b"*" and head.method == "OPTIONS":
             return target
         absolute = _ABSOLUTE.fullmatch(target)
-        if not absolute or not _valid_host(absolute[1]):
+        if not absolute or not host_of(absolute[1]):
             raise self._refusal(400, "the request target is neither a path nor an http URL")
         head.authority = absolute[1]  # RFC 9112 3.2.2: the target's host counts, Host is ignored
         rest = absolute[2]
@@ -401,18 +403,24 @@ def _joined(before: bytes | None, value: bytes) -> bytes:
     return before + b", " + value if before else value
 
 
-def _valid_host(authority: bytes) -> bool:
+@lru_cache(maxsize=1024)
+def host_of(authority: bytes) -> str | None:
+    """Return the host to route by (lower case, no port, no final dot), or ``None`` for what is no authority."""
     if not _HOST.fullmatch(authority):
-        return False
-    port = authority.rpartition(b":")[2] if not authority.endswith(b"]") and b":" in authority else b""
-    return not port or int(port) <= 65_535  # noqa: PLR2004
-
-
-def _hosts_seen(authority: bytes) -> str:
-    """Return the host to route by: lower case, no port, no final dot."""
+        return None
     text = authority.decode("ascii").lower()
-    host = text if text.endswith("]") else text.rpartition(":")[0] if ":" in text else text
-    return host.removesuffix(".")
+    if text.endswith("]"):
+        return text
+    host, colon, port = text.rpartition(":")
+    if colon and port and int(port) > _MAX_PORT:
+        return None
+    return (host if colon else text).removesuffix(".")
+
+
+@lru_cache(maxsize=64)
+def method_name(method: bytes) -> str:
+    """Return a method as text; llhttp knows some forty."""
+    return method.decode("ascii")
 
 
 def _unknown_method(data: bytes) -> MalformedRequest:

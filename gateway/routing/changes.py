@@ -50,9 +50,9 @@ def deployment_warnings(before: Deployment | None, after: Deployment) -> tuple[s
         change = change_between(split_of(before.versions), split_of(after.versions))
         if change.flipped > 0:
             warnings.append(
-                f"{change.flipped:g}% of all affinity keys leave a version that does not shrink, because the order "
-                f"or number of versions changed (R49); in all {change.moved:g}% move. Durable Objects under 'hash' "
-                "move likewise. List the versions in the order of the active deployment to avoid it."
+                f"{change.flipped:g}% of all affinity keys leave a version that does not shrink, because the "
+                f"order or number of versions changed (R49); in all {change.moved:g}% move. Durable Objects "
+                "under 'hash' move likewise. List the versions in the order of the active deployment to avoid it."
             )
     return tuple(warnings)
 

@@ -139,7 +139,7 @@ def test_a_version_url_reaches_a_version_that_is_not_deployed() -> None:
 
 @pytest.mark.parametrize(
     ("overrides", "key", "addressed"),
-    product([None, f'shop="{A}"', "broken,"], [None, key_at(80)], [None, A]),
+    list(product([None, f'shop="{A}"', "broken,"], [None, key_at(80)], [None, A])),
 )
 def test_an_objects_version_depends_on_the_object_alone(
     overrides: str | None, key: str | None, addressed: VersionId | None

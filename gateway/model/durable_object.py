@@ -32,7 +32,7 @@ class ObjectKey(NamedTuple):
     @property
     def header_value(self) -> str:
         """Value of ``Gateway-Object``: ``<class>/<name>``, the name percent-encoded so that it fits a header."""
-        return f"{self.class_name}/{quote(self.name, safe='')}"
+        return f"{self.class_name}/{quote(self.name, safe='', errors='surrogateescape')}"
 
 
 def object_id(worker: WorkerName, class_name: str, name: str) -> bytes:

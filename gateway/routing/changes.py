@@ -9,6 +9,8 @@ from gateway.model.version import VersionId
 from gateway.routing.overrides import can_be_overridden
 from gateway.routing.percentages import Split, split_of
 
+_FLOAT_NOISE = 1e-9
+
 
 class Change(NamedTuple):
     """Shares of all keys, 0-100.
@@ -26,7 +28,7 @@ class Change(NamedTuple):
 def change_between(before: Split, after: Split) -> Change:
     """Return how many keys change their version between two deployments."""
     borders = sorted({placed.high for placed in (*before.placed, *after.placed)})
-    shrunk = {version for version in _versions(before) if _share(after, version) < _share(before, version)}
+    shrunk = {v for v in _versions(before) if _share(after, v) < _share(before, v) - _FLOAT_NOISE}
     moved = flipped = low = 0.0
     for high in borders:
         old, new = before.at(low).version_id, after.at(low).version_id
@@ -35,7 +37,7 @@ def change_between(before: Split, after: Split) -> Change:
             if old not in shrunk:
                 flipped += high - low
         low = high
-    return Change(moved, flipped)
+    return Change(moved, flipped if flipped > _FLOAT_NOISE else 0.0)
 
 
 def deployment_warnings(before: Deployment | None, after: Deployment) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import http_sf
 from http_sf import StructuredFieldError
@@ -71,6 +73,8 @@ def _wanted_value(header: str, worker: WorkerName) -> object:
     except StructuredFieldError as error:
         raise InvalidOverrides(f"not a Dictionary of RFC 8941: {error}") from error
     assert isinstance(members, dict)  # noqa: S101 - what the library returns for a dictionary
+    if any(isinstance(item, datetime | http_sf.DisplayString) for item in _bare_items(members)):
+        raise InvalidOverrides("not a Dictionary of RFC 8941: Dates and Display Strings came with RFC 9651")
     if worker not in members:
         return None
     member = members[worker]
@@ -78,6 +82,18 @@ def _wanted_value(header: str, worker: WorkerName) -> object:
     # value is a list. A Token is a class of its own, and a Display String did not exist in RFC 8941.
     value = member[0] if isinstance(member, tuple) else member
     return value if type(value) is str else _NotAString()
+
+
+def _bare_items(structure: object) -> Iterator[object]:
+    """Yield every value of a parsed structure: of members, of Inner Lists and of parameters."""
+    if isinstance(structure, Mapping):
+        for value in structure.values():
+            yield from _bare_items(value)
+    elif isinstance(structure, tuple | list):
+        for value in structure:
+            yield from _bare_items(value)
+    else:
+        yield structure
 
 
 class _NotAString:

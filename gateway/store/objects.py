@@ -283,7 +283,7 @@ class ObjectTable:
     def _first_use(self, known: WorkerObjects, table: ClassTable, id_: bytes, name: str | None, now: float) -> int:
         held = assign(point_of_object(id_), known.steps[-1])
         number = known.number_of[held.version_id]
-        table.dirty[id_] = name
+        table.dirty[id_] = name and _storable(name)
         return table.add(id_, number, held.deployment_number, number, 0, now, now)
 
     def _judge(self, known: WorkerObjects, table: ClassTable, id_: bytes, row: int, now: float) -> None:
@@ -619,6 +619,11 @@ class ObjectTable:
             table.first_used[row],
             table.last_used[row],
         )
+
+
+def _storable(name: str) -> str:
+    """Return a name that SQLite takes: bytes that are no UTF-8 are shown as U+FFFD (the id has them)."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Past:

@@ -37,7 +37,7 @@ def change_between(before: Split, after: Split) -> Change:
             if old not in shrunk:
                 flipped += high - low
         low = high
-    return Change(moved, flipped if flipped > _FLOAT_NOISE else 0.0)
+    return Change(moved, flipped if flipped > 10 * _FLOAT_NOISE else 0.0)
 
 
 def deployment_warnings(before: Deployment | None, after: Deployment) -> tuple[str, ...]:

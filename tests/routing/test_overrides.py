@@ -39,7 +39,6 @@ COUNTS = {
     "other key with dots and underscores (R33)": f'a_b.c*-1="x", shop="{B}"',
     "empty String elsewhere (R34)": f'api="", shop="{B}"',
     "comma within a String (R34)": f'api="a, b", shop="{B}"',
-    "id that starts with a digit (R34)": f'shop="{A}", shop="{B}"',
 }
 
 

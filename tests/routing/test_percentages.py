@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.model.deployment import SUM_TOLERANCE, VersionShare
@@ -77,6 +77,7 @@ def test_the_ranges_of_two_versions_cover_every_point_exactly_once(
 
 
 @given(listed=share_lists(most=5))
+@example(listed=shares((A, 100), (B, 0.0004), (C, 0.0004)))
 def test_the_ranges_of_more_versions_cover_every_point_exactly_once(listed: tuple[VersionShare, ...]) -> None:
     """R39, R11, R13: with ``max_versions`` above two as well, where the sum is up to 0.001 above 100."""
     assert covers_once(split_of(listed))

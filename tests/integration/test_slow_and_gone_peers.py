@@ -209,6 +209,28 @@ async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
         assert origin.connections == 1
 
 
+@pytest.mark.parametrize("leave", ["reset", "close"])
+@pytest.mark.parametrize("script", [say_nothing, send_now_and_then], ids=lambda script: script.__name__)
+async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
+    start_edge: StartEdge,
+    script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+    leave: str,
+) -> None:
+    """Reliability §1, as above: a client that sent two more requests before it left is gone as well."""
+    async with scripted_origin(script) as origin:
+        edge = start_edge(origin.config(timeouts={"half_closed_seconds": 0.2}))
+        client = await Connection.open(edge)
+        await client.send(client.head("/") * 3)
+        await eventually(lambda: origin.open == 1, "the request to arrive")
+        if script is not say_nothing:
+            await client.answer_head()
+
+        client.reset() if leave == "reset" else client.writer.close()
+
+        await eventually(lambda: origin.open == 0, "the version's connection to end", 10)
+        await client.close()
+
+
 async def abort_one(edge: EdgeProcess, kind: int) -> None:
     """Begin a request in one of several ways, and leave in the midst of it."""
     client = await Connection.open(edge)
@@ -216,7 +238,7 @@ async def abort_one(edge: EdgeProcess, kind: int) -> None:
     beginning = (
         get[:-5],
         get,
-        get * 3,
+        client.head("/"),
         post + b"x" * 100,
         client.head("/upload", {"Transfer-Encoding": "chunked"}, "POST") + b"5\r\nab",
         client.head("/download?bytes=10000000"),

@@ -1,12 +1,12 @@
 """Bodies of any length, and answers that do not come: ``python -m tests.integration.versions.streams_version``.
 
 ``/upload`` counts a body; ``/download?bytes=`` sends one (``&chunked=1`` without a length); ``/cut?bytes=&sent=`` promises more than it
-sends and waits; ``/pid`` tells the process's id; ``/hang`` never answers.
+sends and waits; ``/pid`` tells the process's id; ``/hang`` never answers. Both end once the
+gateway ends the connection.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import zlib
 
@@ -33,13 +33,13 @@ async def handle(exchange: Exchange) -> None:
         case "/cut":
             chunked = "chunked" in number
             exchange.start(200, length=None if chunked else number["bytes"])
-            await (exchange.chunk if chunked else exchange.writer.write)(b"x" * number["sent"])  # type: ignore[misc]
-            await asyncio.Event().wait()
+            part = b"x" * number["sent"]
+            exchange.writer.write(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+            await exchange.reader.read()
         case "/pid":
             await exchange.send_json({"pid": os.getpid()})
         case "/hang":
-            await exchange.read_body()
-            await asyncio.Event().wait()
+            await exchange.reader.read()
         case _:
             await exchange.send(b"ok")
 

@@ -49,6 +49,9 @@ log = structlog.get_logger("gateway")
 
 GC_ALLOCATIONS: Final = 20_000
 CONFIG_POLL_SECONDS: Final = 0.3
+FileStamp = tuple[int, int]
+"""When a file was changed last, and which file it is: editors replace it."""
+
 RETIRE_SECONDS: Final = 30.0
 """R58: in-flight requests of a version that leaves may finish for up to 30 seconds."""
 
@@ -56,12 +59,16 @@ RETIRE_SECONDS: Final = 30.0
 class Gateway:
     """A running edge: data plane, control plane, versions and state.
 
+    Args:
+        file_stamp: Of the configuration file, from before it was read: an edit since then is applied.
+
     Raises:
         StateInUse, StateUnavailable: The state folder cannot be had.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, file_stamp: FileStamp | None = None) -> None:
         self.settings = settings
+        self._file_stamp = file_stamp
         self._workers = {worker.name: worker for worker in settings.workers}
         self._store = SqliteStore(settings.state)
         self.catalog = Catalog(self._store.load_versions(), self._store.load_deployments())
@@ -175,7 +182,7 @@ class Gateway:
             self.refresh()
             for worker in settings.workers:
                 await self._deploy_from_file(worker)
-            self.edge.spawn(self._retire_unneeded(RETIRE_SECONDS))
+            self.edge.spawn(self._retire_unneeded())
 
     async def _add_new_versions(self, worker: WorkerSettings) -> None:
         record = self.catalog.record(worker.name)
@@ -231,7 +238,7 @@ class Gateway:
 
     async def _watch(self, path: Path) -> None:
         """Apply the file whenever it changes; a file with a mistake changes nothing and is told."""
-        seen = _stamp(path)
+        seen = self._file_stamp
         while True:
             await asyncio.sleep(CONFIG_POLL_SECONDS)
             stamp = _stamp(path)
@@ -298,7 +305,7 @@ class Gateway:
     def follow_up(self, deployment: Deployment) -> None:
         """Reset objects that moved and retire versions that nobody needs, in the background."""
         self.edge.spawn(self._reset_open_objects(deployment.worker))
-        self.edge.spawn(self._retire_unneeded(max(RETIRE_SECONDS, deployment.code_update.max_delay_seconds)))
+        self.edge.spawn(self._retire_unneeded(deployment.code_update.max_delay_seconds))
 
     async def _reset_open_objects(self, worker: WorkerName) -> None:
         """Close the WebSockets of objects that moved (R57); other objects are judged when they are next used."""
@@ -324,18 +331,24 @@ class Gateway:
             wanted.update((version_id, record.versions[version_id]) for version_id in ids)
         return list(wanted.values())
 
-    async def _retire_unneeded(self, grace_seconds: float) -> None:
-        """End the versions that nobody needs any more, once their requests are answered."""
+    async def _retire_unneeded(self, delay_seconds: float = 0.0) -> None:
+        """End the versions that nobody needs any more, once their requests are answered.
+
+        Args:
+            delay_seconds: For so long objects whose update is deferred may still run on them (R60).
+        """
+        await asyncio.sleep(delay_seconds)
         needed = {version.id for version in self._wanted_versions()}
         leaving = [version_id for version_id in self.supervisor.runners if version_id not in needed]
         if not leaving:
             return
-        await self.data_plane.idle(leaving, grace_seconds)
+        await self.data_plane.idle(leaving, RETIRE_SECONDS)
         needed = {version.id for version in self._wanted_versions()}
         leaving = [version_id for version_id in leaving if version_id not in needed]
-        stopping = self.supervisor.stop(leaving)
+        ending = self.supervisor.release(leaving)
         self.refresh()
-        await stopping
+        self.data_plane.forget(leaving)
+        await asyncio.gather(*(runner.stop() for runner in ending))
 
     # What is told of us.
 
@@ -381,12 +394,13 @@ def run(
     seed: int | None = None,
 ) -> int:
     """Run a gateway until Ctrl-C or SIGTERM, and return the exit code."""
+    stamp = _stamp(config) if config else None
     try:
         settings = _with_overrides(
             load_settings(config) if config else Settings(), port, control_port, state, seed
         )
         set_up_logging(settings.log_level)
-        _run_loop(_serve(settings))
+        _run_loop(_serve(settings, stamp))
     except GatewayError as error:
         print(f"gateway: {error.message}", file=sys.stderr)
         if error.remedy:
@@ -399,8 +413,8 @@ def run(
     return 0
 
 
-async def _serve(settings: Settings) -> None:
-    gateway = Gateway(settings)
+async def _serve(settings: Settings, file_stamp: FileStamp | None) -> None:
+    gateway = Gateway(settings, file_stamp)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -470,7 +484,7 @@ def _log_line(version: Version, line: str) -> None:
     log.info("version.output", worker=version.worker, version=version.label, line=line)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> FileStamp | None:
     try:
         found = path.stat()
     except OSError:

@@ -81,6 +81,13 @@ class DataPlane:
                 while any(pool.exchanges for pool in pools):
                     await asyncio.sleep(0.02)
 
+    def forget(self, version_ids: Iterable[VersionId]) -> None:
+        """Close the idle connections to versions that are gone."""
+        for version_id in version_ids:
+            pool = self._pools.pop(version_id, None)
+            if pool is not None:
+                pool.close()
+
     async def drain(self) -> None:
         """Accept nobody more, let requests finish, then end all that is left."""
         edge = self._edge

@@ -35,8 +35,8 @@ class Tunnel:
 
     def open(self, from_client: bytes, from_upstream: bytes, *, client_ended: bool) -> None:
         """Take both transports over and pass on what came behind the two heads, an early end included."""
-        self.client.set_protocol(_End(self, self.client, self.upstream))
-        self.upstream.set_protocol(_End(self, self.upstream, self.client))
+        self.client.set_protocol(_End(self, self.upstream))
+        self.upstream.set_protocol(_End(self, self.client))
         if from_upstream:
             self.client.write(from_upstream)
         if from_client:
@@ -66,11 +66,10 @@ class Tunnel:
 class _End(asyncio.Protocol):
     """One side: what it receives goes to the other."""
 
-    __slots__ = ("_other", "_transport", "_tunnel")
+    __slots__ = ("_other", "_tunnel")
 
-    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport, other: asyncio.Transport) -> None:
+    def __init__(self, tunnel: Tunnel, other: asyncio.Transport) -> None:
         self._tunnel = tunnel
-        self._transport = transport
         self._other = other
 
     def data_received(self, data: bytes) -> None:

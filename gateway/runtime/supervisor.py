@@ -49,14 +49,13 @@ class Supervisor:
                     if version_id in self._runners:
                         await self._runners[version_id].settled()
 
-    async def stop(self, version_ids: Iterable[VersionId]) -> None:
-        """End these versions."""
-        runners = [runner for version_id in version_ids if (runner := self._runners.pop(version_id, None))]
-        await asyncio.gather(*(runner.stop() for runner in runners))
+    def release(self, version_ids: Iterable[VersionId]) -> list[Runner]:
+        """Let go of these versions, so that nothing new reaches them; the caller stops what it gets."""
+        return [runner for version_id in version_ids if (runner := self._runners.pop(version_id, None))]
 
     async def close(self) -> None:
         """End all versions."""
-        await self.stop(list(self._runners))
+        await asyncio.gather(*(runner.stop() for runner in self.release(list(self._runners))))
         await self._processes.close()
 
     def _runner_for(self, version: Version) -> Runner:

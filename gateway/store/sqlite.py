@@ -176,10 +176,6 @@ class SqliteStore:
         """Return objects by id, those whose name or hex id holds ``search``, from the one after ``after``."""
         return await self._later(_objects_page, class_key, search, after, limit)
 
-    async def count_objects(self, class_key: int) -> int:
-        """Return how many objects a class has."""
-        return await self._later(_count_objects, class_key)
-
     async def object_history(self, class_key: int, object_id: bytes) -> ObjectHistory:
         """Return an object's row, its moves in order, and its pins in order."""
         return await self._later(_object_history, class_key, object_id)
@@ -391,10 +387,6 @@ def _objects_page(
         values += [search, search]
     rows = db.execute(f"{query} ORDER BY id LIMIT ?", [*values, limit])
     return [ObjectRow(*row) for row in rows]
-
-
-def _count_objects(db: sqlite3.Connection, class_key: int) -> int:
-    return int(db.execute("SELECT count(*) FROM objects WHERE class = ?", (class_key,)).fetchone()[0])
 
 
 def _object_history(db: sqlite3.Connection, class_key: int, object_id: bytes) -> ObjectHistory:

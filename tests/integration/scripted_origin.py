@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,7 +41,8 @@ class Origin:
         self.connections += 1
         self.open += 1
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            # What ends a script is the test's affair: its end, the peer's end, or ours.
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._script(reader, writer)
         finally:
             self.open -= 1
@@ -55,16 +57,27 @@ class Origin:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def new_listener() -> socket.socket:
+    """Return a socket that listens on a free port."""
+    return socket.create_server(("127.0.0.1", 0), backlog=1024)
+
+
 @asynccontextmanager
-async def scripted_origin(script: Script, unix_path: Path | None = None) -> AsyncIterator[Origin]:
-    """Serve every connection by ``script``, on a free port or at a unix socket."""
+async def scripted_origin(
+    script: Script, unix_path: Path | None = None, listener: socket.socket | None = None
+) -> AsyncIterator[Origin]:
+    """Serve every connection by ``script``, on a free port, at a unix socket, or on a socket that listens already.
+
+    With the latter, one gateway serves many tests: the port stays, the script changes.
+    """
     origin = Origin(script)
     server: asyncio.Server
     if unix_path is not None:
         server = await asyncio.start_unix_server(origin.connected, unix_path)
         origin.url = f"unix:{unix_path}"
     else:
-        server = await asyncio.start_server(origin.connected, "127.0.0.1", 0)
+        listening = new_listener() if listener is None else listener.dup()
+        server = await asyncio.start_server(origin.connected, sock=listening)
         origin.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield origin

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Iterator
 from os import kill
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import StartEdge
-from tests.integration.edge_process import EdgeProcess, one_worker, version
-from tests.integration.http_client import Connection
+from tests.integration.edge_process import EdgeProcess, one_worker, running_edge, version
+from tests.integration.http_client import RESET_ON_CLOSE, Connection
 from tests.integration.processes import open_descriptors
-from tests.integration.scripted_origin import answer, read_head, scripted_origin
+from tests.integration.scripted_origin import answer, new_listener, read_head, scripted_origin
 from tests.integration.waiting import PATIENCE_SECONDS, eventually
 
 JSON = {"Accept": "application/json"}
@@ -25,6 +26,23 @@ CLIENTS = 40
 RANDOM_SEED = 20_261_123
 
 
+@pytest.fixture(scope="module")
+def listener() -> Iterator[socket.socket]:
+    """The port of the version, which each test plays by a script of its own."""
+    with new_listener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[EdgeProcess]:
+    """A gateway that soon sees that a client has gone."""
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    times = {"half_closed_seconds": 0.2}
+    config = one_worker([{"tag": "v1", "url": url}], {"v1": 100}, gateway={"timeouts": times})
+    with running_edge(tmp_path_factory.mktemp("edge"), config) as edge:
+        yield edge
+
+
 # Slow clients.
 
 
@@ -32,11 +50,11 @@ RANDOM_SEED = 20_261_123
     ("first", "then"),
     [
         (b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nX-Slow: ", b"x"),
-        (b"", b"G"),
+        (b"GET /", b"x"),
         (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 100000\r\n\r\n", b"x"),
         (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     ],
-    ids=["header", "method", "body of known length", "chunked body"],
+    ids=["header", "target", "body of known length", "chunked body"],
 )
 async def test_a_client_that_sends_byte_after_byte_is_cut_with_408(
     start_edge: StartEdge, first: bytes, then: bytes
@@ -66,7 +84,9 @@ async def test_a_client_that_sends_byte_after_byte_is_cut_with_408(
 
 
 @pytest.mark.parametrize("framing", ["chunked", "until the connection ends"])
-async def test_each_event_arrives_before_the_next_one_is_sent(start_edge: StartEdge, framing: str) -> None:
+async def test_each_event_arrives_before_the_next_one_is_sent(
+    edge: EdgeProcess, listener: socket.socket, framing: str
+) -> None:
     """Issue 2, item 3, "SSE unbuffered": the version sends an event only once the client has the one before."""
     arrived = asyncio.Event()
 
@@ -84,8 +104,7 @@ async def test_each_event_arrives_before_the_next_one_is_sent(start_edge: StartE
         if chunked:
             writer.write(b"0\r\n\r\n")
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener) as origin:
         async with await Connection.open(edge) as client, asyncio.timeout(PATIENCE_SECONDS):
             await client.send(client.head("/events"))
             head = await client.answer_head()
@@ -121,7 +140,7 @@ async def test_a_version_killed_in_mid_body_is_seen_as_a_cut(start_edge: StartEd
 @pytest.mark.parametrize("client_version", ["1.0", "1.1"])
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked", b"Connection: close"])
 async def test_an_answer_that_a_reset_cuts_never_looks_complete(
-    start_edge: StartEdge, framing: bytes, client_version: str
+    edge: EdgeProcess, listener: socket.socket, framing: bytes, client_version: str
 ) -> None:
     """RFC 9112 section 8: to HTTP/1.0, where only the end of the connection tells, the cut is told by a reset."""
 
@@ -130,12 +149,12 @@ async def test_an_answer_that_a_reset_cuts_never_looks_complete(
         part = b"64\r\n" + b"x" * 100 + b"\r\n" if b"chunked" in framing else b"x" * 100
         writer.write(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + part)
         await seen.wait()
-        writer.transport.get_extra_info("socket").setsockopt(1, 13, b"\x01\0\0\0\0\0\0\0")
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         writer.transport.abort()
 
     seen = asyncio.Event()
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener) as origin:
         async with await Connection.open(edge) as client:
             await client.send(f"GET / HTTP/{client_version}\r\nHost: shop.localhost\r\n\r\n".encode())
             head = await client.answer_head()
@@ -187,14 +206,14 @@ async def send_now_and_then(reader: asyncio.StreamReader, writer: asyncio.Stream
 )
 @pytest.mark.parametrize("head", ["GET", "POST"])
 async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
-    start_edge: StartEdge,
+    edge: EdgeProcess,
+    listener: socket.socket,
     head: str,
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     leave: str,
 ) -> None:
     """Reliability §1: a naive proxy "kept the origin busy after the client had gone"; with half an upload sent, too."""
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config(timeouts={"half_closed_seconds": 0.2}))
+    async with scripted_origin(script, listener=listener) as origin:
         client = await Connection.open(edge)
         fields = {"Content-Length": "1000"} if head == "POST" else {}
         await client.send(client.head("/", fields, head) + b"x" * (10 if fields else 0))
@@ -212,13 +231,13 @@ async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
 @pytest.mark.parametrize("leave", ["reset", "close"])
 @pytest.mark.parametrize("script", [say_nothing, send_now_and_then], ids=lambda script: script.__name__)
 async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
-    start_edge: StartEdge,
+    edge: EdgeProcess,
+    listener: socket.socket,
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     leave: str,
 ) -> None:
     """Reliability §1, as above: a client that sent two more requests before it left is gone as well."""
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config(timeouts={"half_closed_seconds": 0.2}))
+    async with scripted_origin(script, listener=listener) as origin:
         client = await Connection.open(edge)
         await client.send(client.head("/") * 3)
         await eventually(lambda: origin.open == 1, "the request to arrive")
@@ -229,6 +248,26 @@ async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
 
         await eventually(lambda: origin.open == 0, "the version's connection to end", 10)
         await client.close()
+
+
+async def test_a_client_that_leaves_with_its_request_makes_no_noise(
+    edge: EdgeProcess, listener: socket.socket
+) -> None:
+    """A request and the reset behind it arrive together: that is the client's right, and nothing fails for it."""
+    async with scripted_origin(say_nothing, listener=listener) as origin:
+
+        async def leave(_: int) -> None:
+            client = await Connection.open(edge)
+            client.writer.write(client.head("/"))
+            client.reset()
+            await client.close()
+
+        for _ in range(10):
+            await asyncio.gather(*map(leave, range(40)))
+        async with await Connection.open(edge) as client:
+            assert (await client.call("/cdn-cgi/trace")).status == 200
+        await eventually(lambda: origin.open == 0, "the version's connections to end")
+    assert edge.log("task.failed") == []
 
 
 async def abort_one(edge: EdgeProcess, kind: int) -> None:
@@ -281,7 +320,7 @@ async def test_ten_thousand_aborted_requests_leak_nothing(start_edge: StartEdge)
 # The order of messages.
 
 
-async def test_pipelined_requests_are_answered_in_order(start_edge: StartEdge) -> None:
+async def test_pipelined_requests_are_answered_in_order(edge: EdgeProcess, listener: socket.socket) -> None:
     """Issue 2, item 3: with bodies of many lengths, requests that are refused by route, and a slow first one."""
     slow = asyncio.Event()
 
@@ -294,8 +333,7 @@ async def test_pipelined_requests_are_answered_in_order(start_edge: StartEdge) -
                 await slow.wait()
             writer.write(answer(head.split(b" ")[1] + b" " + body))
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener) as origin:
         async with await Connection.open(edge) as client:
             count = 400
             for number in range(count):
@@ -316,7 +354,9 @@ async def test_pipelined_requests_are_answered_in_order(start_edge: StartEdge) -
             await sending
 
 
-async def test_a_client_that_expects_100_gets_it_from_the_version(start_edge: StartEdge) -> None:
+async def test_a_client_that_expects_100_gets_it_from_the_version(
+    edge: EdgeProcess, listener: socket.socket
+) -> None:
     """RFC 9110 section 10.1.1, both ways: the version is asked, and its 100 comes before any of the body is sent."""
     heads = []
 
@@ -326,8 +366,7 @@ async def test_a_client_that_expects_100_gets_it_from_the_version(start_edge: St
         writer.write(answer(await reader.readexactly(5)))
         await reader.read()
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener) as origin:
         async with await Connection.open(edge) as client:
             await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
             assert (await client.answer_head()).status == 100
@@ -336,7 +375,9 @@ async def test_a_client_that_expects_100_gets_it_from_the_version(start_edge: St
     assert b"expect: 100-continue" in heads[0].lower()
 
 
-async def test_a_client_that_expects_100_may_get_a_refusal_instead(start_edge: StartEdge) -> None:
+async def test_a_client_that_expects_100_may_get_a_refusal_instead(
+    edge: EdgeProcess, listener: socket.socket
+) -> None:
     """RFC 9110 section 10.1.1: a final answer without the body having been sent, and no later request is misread."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -344,8 +385,7 @@ async def test_a_client_that_expects_100_may_get_a_refusal_instead(start_edge: S
         writer.write(answer(b"too large", "413 Content Too Large"))
         await reader.read()
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener) as origin:
         async with await Connection.open(edge) as client:
             await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
             refused = await client.answer()

@@ -85,6 +85,8 @@ def guard(allowed: Collection[str]) -> Middleware:
             )
             response = await handler(request)
         except GatewayError as error:
+            if error.fault == "gateway":
+                log.error("request.refused", path=request.path, error=error.message, remedy=error.remedy)
             response = error_response(error)
         except web.HTTPException as error:
             response = _http_error(error)

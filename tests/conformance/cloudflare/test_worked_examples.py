@@ -12,8 +12,6 @@ from gateway.model.deployment import CodeUpdate, Cohort
 from gateway.model.durable_object import AssignmentRule, ObjectKey
 from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.model.version import VersionId
-from gateway.proxy.messages import RequestHead
-from gateway.proxy.request_reader import ReadLimits, RequestReader
 from gateway.routing.affinity import point_of_key
 from gateway.routing.cohorts import cohort_split
 from gateway.routing.decide import decide
@@ -38,6 +36,7 @@ from tests.model.examples import (
     plan,
     shares,
 )
+from tests.proxy.reading import read_requests
 
 D1 = plan((B, 20), (A, 80), uploaded=[C])
 D2 = plan((B, 50), (A, 50), uploaded=[C])
@@ -110,25 +109,11 @@ def test_row_8_the_last_of_two_members_counts() -> None:
     assert decide(RequestFacts(overrides=f'shop="{A}", shop="{B}"'), D1, no_draw).version_id == B
 
 
-class Heads(list[RequestHead]):
-    """Collects the heads that a reader tells of."""
-
-    def on_request(self, head: RequestHead) -> None:
-        self.append(head)
-
-    def on_request_body(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def on_request_end(self, trailers: list[bytes]) -> None:
-        raise AssertionError(trailers)
-
-
 def test_row_9_two_header_lines_both_apply() -> None:
     """R31: several lines are joined with a comma before parsing, by the reader; each Worker takes its own."""
-    heads = Heads()
     lines = f'Cloudflare-Workers-Version-Overrides: shop="{B}"\r\nCloudflare-Workers-Version-Overrides: api="{X}"\r\n'
-    RequestReader(heads, ReadLimits()).feed(f"GET / HTTP/1.1\r\nHost: shop\r\n{lines}\r\n".encode())
-    joined = (heads[0].overrides or b"").decode()
+    head = read_requests(f"GET / HTTP/1.1\r\nHost: shop\r\n{lines}\r\n".encode()).head
+    joined = (head.overrides or b"").decode()
 
     assert decide(RequestFacts(overrides=joined), D1, no_draw).version_id == B
     assert decide(RequestFacts(overrides=joined), plan((X, 10), (A, 90), worker=API), no_draw).version_id == X

@@ -146,6 +146,7 @@ class Gateway:
             status=self._status,
             metrics=self._metrics,
             clock=time.time,
+            after_pin=lambda worker: self.edge.spawn(self._reset_open_objects(worker)),
             allowed_hosts=self.settings.control.hosts,
         )
         self._site = web.AppRunner(make_app(parts), access_log=None)
@@ -313,8 +314,7 @@ class Gateway:
         for key in sorted(open_objects):
             reset = self.objects.reset_if_moved(key, time.time())
             if reset is not None:
-                await self._tell_reset(reset)
-                self.edge.end_object_sockets(reset)
+                await self.edge.tell_reset(reset)
 
     async def _tell_reset(self, reset: ObjectReset) -> None:
         runner = self.supervisor.runners.get(reset.from_version)

@@ -10,7 +10,7 @@ from typing import Final, NoReturn, TypeVar
 
 import yaml
 
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, TooManyVersions
 from gateway.model.deployment import CodeUpdate, VersionShare, check_shares
 from gateway.model.durable_object import AssignmentRule
 from gateway.model.version import (
@@ -169,7 +169,19 @@ def _settings(root: _Place) -> Settings:
     if "workers" in top:
         _check_workers(top["workers"], workers)
     base = Settings(path=root.path, workers=workers)
-    return _gateway(top["gateway"], base) if "gateway" in top else base
+    settings = _gateway(top["gateway"], base) if "gateway" in top else base
+    if "workers" in top:
+        _check_counts(top["workers"], settings.routing.max_versions)
+    return settings
+
+
+def _check_counts(place: _Place, limit: int) -> None:
+    for item in place.items():
+        for key, deployment in item.entries():
+            count = len(list(deployment.entries())) if key == "deployment" else 0
+            if count > limit:
+                error = TooManyVersions(count, limit)
+                deployment.wrong(error.message, error.remedy)
 
 
 _TIMES: Final = tuple(field.name for field in fields(ProxySettings) if field.name.endswith("_seconds"))

@@ -21,6 +21,7 @@ unread bytes would take the answer back from the client.
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from collections import deque
@@ -32,6 +33,8 @@ from gateway.proxy.messages import MalformedRequest, RequestHead
 from gateway.proxy.request_reader import ReadLimits, RequestReader
 
 LINGER_SECONDS: Final = 2.0
+_ENDED: Final[int] = getattr(select, "POLLRDHUP", 0)
+"""Linux tells a client's end apart from what it has still to be read; elsewhere the end shows when we read on."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -262,9 +265,21 @@ class ClientConnection(asyncio.Protocol):
         elif self._incoming is not None and self._body_stalls(now, self._incoming):
             self._refuse(MalformedRequest(408, "its body came too slowly"))
         elif self._current is not None:
+            if self._reading_paused and self._incoming is None:
+                self._look_for_end(now)
             self._current.check(now, client_ended_at=self._ended_at)
         elif now - self._idle_since > settings.idle_seconds:
             self.transport.close()
+
+    def _look_for_end(self, now: float) -> None:
+        """While requests wait for their turn nothing is read, so the client's end must be asked for."""
+        watch = select.poll()
+        watch.register(self.transport.get_extra_info("socket").fileno(), _ENDED)
+        seen = watch.poll(0)
+        if seen and seen[0][1] & (select.POLLHUP | select.POLLERR):
+            self.transport.abort()
+        elif seen and self._ended_at is None:
+            self._ended_at = now
 
     def _head_is_late(self, now: float) -> bool:
         if self._reading_paused:

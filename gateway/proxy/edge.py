@@ -58,7 +58,7 @@ class Edge:
         self.tells_decisions = settings.decision_headers
         self.recorder = recorder
         self.objects = objects
-        self.notify_reset = notify_reset
+        self._notify_reset = notify_reset
         self.table: RoutingTable = EMPTY_TABLE
         self.monotonic = monotonic
         self.wall_clock = wall_clock
@@ -73,6 +73,7 @@ class Edge:
             visitor_line("http"),
             settings.country.encode("ascii"),
         )
+        self._resets: dict[ObjectKey, asyncio.Event] = {}
         self._ray_suffix = b"-" + settings.colo.encode("ascii")
         # Two streams: how many rays are made must not change which version a draw picks.
         self._draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
@@ -103,8 +104,22 @@ class Edge:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task.failed", exc_info=error)
 
-    def end_object_sockets(self, reset: ObjectReset) -> None:
-        """End the WebSockets of an object that moved, after the version that lost it could say goodbye (R57)."""
+    async def tell_reset(self, reset: ObjectReset) -> None:
+        """Tell the version that lost an object, then end the object's WebSockets on it (R57)."""
+        told = self._resets[reset.key] = asyncio.Event()
+        try:
+            await self._notify_reset(reset)
+        finally:
+            del self._resets[reset.key]
+            told.set()
+        self._end_object_sockets(reset)
+
+    def reset_under_way(self, key: ObjectKey) -> asyncio.Event | None:
+        """While the object's old version is being told, return what is set afterwards (R46: one at a time)."""
+        return self._resets.get(key)
+
+    def _end_object_sockets(self, reset: ObjectReset) -> None:
+        """Let the version that lost the object say goodbye first."""
         for tunnel, key in self.tunnels.items():
             if key == reset.key and tunnel.version_id != reset.to_version:
                 asyncio.get_running_loop().call_later(GOODBYE_SECONDS, tunnel.abort)

@@ -6,9 +6,11 @@ moment it reports itself done.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from gateway.model.durable_object import ObjectKey, ObjectReset
 from gateway.observability.events import RequestEvent
 from gateway.proxy import pages
 from gateway.proxy.dispatch import LOOP_TOKEN, Forward, LastHop, Trace, Wait, dispatch
@@ -86,8 +88,7 @@ class Exchange:
             self._forward = outcome
             self._pool = outcome.live.pool
             self._pool.exchanges += 1
-            if outcome.reset is not None:
-                edge.spawn(self._reset_then_connect(outcome))
+            if outcome.object_key is not None and self._waits_for_reset(outcome.object_key, outcome.reset):
                 return
             connection = self._pool.take()
             if connection is not None:
@@ -108,17 +109,25 @@ class Exchange:
         await self._edge.objects.activation_over()
         self.start()
 
-    async def _reset_then_connect(self, forward: Forward) -> None:
-        """Tell the version that lost the object before its successor hears of it (R46: one at a time)."""
-        if forward.reset is not None:
-            await self._edge.notify_reset(forward.reset)
-            self._edge.end_object_sockets(forward.reset)
+    def _waits_for_reset(self, key: ObjectKey, reset: ObjectReset | None) -> bool:
+        """Let the version that lost the object be told before its successor hears of it (R46: one at a time)."""
+        told = self._edge.reset_under_way(key)
+        if reset is not None:
+            self._edge.spawn(self._connect_after(self._edge.tell_reset(reset)))
+        elif told is not None:
+            self._edge.spawn(self._connect_after(told.wait()))
+        return reset is not None or told is not None
+
+    async def _connect_after(self, wait: Coroutine[Any, Any, object]) -> None:
+        await wait
         await self._connect()
 
     async def _connect(self) -> None:
-        assert self._pool is not None  # noqa: S101 - set by start
+        pool = self._pool
+        if pool is None:
+            return  # the client left before this began
         try:
-            connection = await self._pool.connect()
+            connection = await pool.connect()
         except VersionUnreachable as error:
             if not self.done:
                 self._fail(error.why, timed_out=error.timed_out)

@@ -17,6 +17,12 @@ from gateway.runtime import guardian
 _GATE = 'read -r go && exec "$@" </dev/null'
 
 
+def _check_folder(folder: Path) -> None:
+    """Raise here what a failed start would blame on the shell."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"its folder {folder} does not exist")
+
+
 class Processes:
     """All children of one gateway."""
 
@@ -30,6 +36,7 @@ class Processes:
         Raises:
             OSError: The folder does not exist, or processes cannot be made.
         """
+        _check_folder(cwd)
         pipe = await self._pipe_to_guardian()
         process = await asyncio.create_subprocess_exec(
             "/bin/sh",

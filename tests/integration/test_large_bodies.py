@@ -218,3 +218,57 @@ async def test_a_version_that_does_not_read_stops_the_client(start_edge: StartEd
             go_on.set()
             assert (await client.answer()).body == b"all of it"
             await filling
+
+
+async def test_a_websocket_client_that_does_not_read_stops_the_version(start_edge: StartEdge) -> None:
+    """Design 3.5 and 10: an upgraded connection has the same back-pressure; then all of it comes."""
+    counted, total = Counted(), 192 * MIB
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await counted.fill(writer, total)
+        await reader.read()
+
+    async with scripted_origin(script) as origin:
+        edge = start_edge(origin.config())
+        before = memory_bytes(edge.pid)
+        async with await Connection.open(edge) as client:
+            await client.send(client.head("/", {"Connection": "Upgrade", "Upgrade": "websocket"}))
+            await counted.stalls()
+            assert counted.sent < MOST_UNDER_WAY
+            assert memory_bytes(edge.pid) - before < MOST_GROWTH
+
+            assert (await client.answer_head()).status == 101
+            left = total
+            while left:
+                left -= len(await client.reader.read(MIB))
+
+
+@pytest.mark.parametrize("afterwards", ["stays", "reads on", "leaves"])
+async def test_an_answer_before_the_end_of_a_long_upload_reaches_the_client(
+    start_edge: StartEdge, afterwards: str
+) -> None:
+    """Issue 2, item 3, "early answers": a version refuses a large body unread; the client still gets to know."""
+    tested = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(answer(b"too large", "413 Content Too Large", "Connection: close"))
+        if afterwards == "stays":
+            await tested.wait()
+        elif afterwards == "reads on":
+            while await reader.read(MIB):
+                pass
+
+    async with scripted_origin(script) as origin:
+        edge = start_edge(origin.config())
+        for _ in range(15):
+            async with await Connection.open(edge) as client:
+                await client.send(client.head("/", {"Content-Length": str(GIB)}, "POST"))
+                filling = asyncio.create_task(Counted().fill(client.writer, 8 * MIB))
+                refused = await client.answer()
+                assert (refused.status, refused.body) == (413, b"too large")
+                filling.cancel()
+                await asyncio.gather(filling, return_exceptions=True)
+        tested.set()

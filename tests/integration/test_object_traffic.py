@@ -343,6 +343,72 @@ def test_a_request_under_way_ends_on_the_version_it_began_on(start_edge: StartEd
     assert asyncio.run(hold()).json()["tag"] == "v1"
 
 
+async def test_within_a_deployment_an_object_meets_one_version_however_often_is_deployed(
+    start_edge: StartEdge,
+) -> None:
+    """R46 (a), (c): requests to new and known objects while deployments follow one another; none fails, none strays."""
+    edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
+    seen: dict[tuple[str, str], set[str]] = {}
+    stop = asyncio.Event()
+
+    async def use(client_number: int) -> None:
+        async with await Connection.open(edge) as client:
+            number = 0
+            while not stop.is_set():
+                number += 1
+                name = f"shared-{number % 50}" if number % 2 else f"own-{client_number}-{number}"
+                answer = await client.call(f"/cart/{name}")
+                assert answer.status == 200
+                told = answer.json()["tag"]
+                assert answer.decision["tag"] == told
+                seen.setdefault((name, str(answer.decision["deployment"])), set()).add(told)
+
+    async def deploy() -> None:
+        for number in range(24):
+            await asyncio.to_thread(edge.api.deploy, "shop", spec(v1=number * 4, v2=100 - number * 4))
+        stop.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        for client_number in range(8):
+            tasks.create_task(use(client_number))
+        tasks.create_task(deploy())
+
+    assert len({deployment for _, deployment in seen}) > 10
+    assert [key for key, tags in seen.items() if len(tags) > 1] == []
+    by_name: dict[str, set[str]] = {}
+    for (name, _), tags in seen.items():
+        by_name.setdefault(name, set()).update(tags)
+    # Both versions stay deployed all the while, so that under `sticky` nothing moves at all.
+    assert [name for name, tags in by_name.items() if len(tags) > 1] == []
+
+
+def test_an_object_whose_version_is_taken_out_of_the_file_is_served_all_the_while(start_edge: StartEdge) -> None:
+    """R61: a deferred update lets a busy object run on; it must then still have a version that answers."""
+
+    def config(*tags: str) -> dict[str, object]:
+        return one_worker(
+            [version(tag, "objects_version") for tag in tags],
+            {tags[-1]: 100},
+            durable_objects={
+                "bindings": BINDINGS,
+                "code_update": {"mode": "deferred", "max_delay_seconds": 300},
+            },
+        )
+
+    edge = start_edge(config("v1"))
+    before = edge.api.deployment("shop", "active")["id"]
+    with Caller(edge) as caller:
+        assert caller.call("/cart/x").json()["tag"] == "v1"
+        edge.write_config(config("v2"))
+        wait_for(lambda: edge.api.deployment("shop", "active")["id"] != before, "the new deployment")
+        for _ in range(5):
+            statuses = {caller.call("/cart/x").status for _ in range(20)}
+            assert statuses == {200}
+            edge.api.status()
+        if edge.version_state("v1")["state"] == "stopped":
+            assert caller.call("/cart/x").json()["tag"] == "v2"
+
+
 # Pins.
 
 

@@ -80,6 +80,21 @@ async def test_a_client_that_sends_byte_after_byte_is_cut_with_408(
         await eventually(lambda: origin.open == 0, "the version to be left alone")
 
 
+async def test_a_silent_version_gives_504_and_a_silent_client_is_let_go(start_edge: StartEdge) -> None:
+    """Design 3.6 (504: which version, why); settings ``answer_seconds`` and ``idle_seconds``, the latter without a word."""
+    async with scripted_origin(say_nothing) as origin:
+        edge = start_edge(origin.config(timeouts={"answer_seconds": 0.5, "idle_seconds": 0.5}))
+        async with await Connection.open(edge) as client, await Connection.open(edge) as silent:
+            late = await client.call("/", JSON)
+            assert (late.status, late.header("Gateway-Error")) == (504, "version-timed-out")
+            assert "v1 of Worker shop" in late.json()["why"]
+            assert {"name": "tag", "value": "v1"} in late.json()["facts"]
+            assert await client.ends() == b""
+            assert await silent.ends() == b""
+        await eventually(lambda: origin.open == 0, "the version to be left alone")
+        assert origin.connections == 1
+
+
 # Answers that come little by little.
 
 
@@ -253,20 +268,28 @@ async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
 async def test_a_client_that_leaves_with_its_request_makes_no_noise(
     edge: EdgeProcess, listener: socket.socket
 ) -> None:
-    """A request and the reset behind it arrive together: that is the client's right, and nothing fails for it."""
-    async with scripted_origin(say_nothing, listener=listener) as origin:
+    """A request and the reset behind it arrive together, while a pooled connection dies: nothing fails for it."""
 
-        async def leave(_: int) -> None:
-            client = await Connection.open(edge)
-            client.writer.write(client.head("/"))
-            client.reset()
-            await client.close()
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(answer(b"once"))
+        await read_head(reader)  # a second request is never answered: the connection ends
 
-        for _ in range(10):
-            await asyncio.gather(*map(leave, range(40)))
+    async def ask(_: int) -> None:
         async with await Connection.open(edge) as client:
-            assert (await client.call("/cdn-cgi/trace")).status == 200
-        await eventually(lambda: origin.open == 0, "the version's connections to end")
+            assert (await client.call("/")).body == b"once"
+
+    async def leave(_: int) -> None:
+        client = await Connection.open(edge)
+        client.writer.write(client.head("/"))
+        client.reset()
+        await client.close()
+
+    async with scripted_origin(script, listener=listener):
+        for _ in range(8):
+            await asyncio.gather(*map(ask, range(20)))
+            await asyncio.gather(*map(leave, range(40)))
+        await ask(0)
     assert edge.log("task.failed") == []
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import StartEdge
-from tests.integration.edge_process import EdgeProcess, one_worker, spec, version
+from tests.integration.edge_process import ROOT, EdgeProcess, one_worker, spec, version
 from tests.integration.http_client import KEY, Connection, call
 from tests.integration.processes import mapped_files
 from tests.integration.scripted_origin import Origin, answer, read_head, scripted_origin
@@ -189,3 +190,25 @@ async def test_sockets_and_gone_clients_on_the_standard_event_loop(start_edge: S
                 await closing
             await eventually(lambda: origin.open == 0, "the version's connection to end")
             await gone.close()
+
+
+def test_a_taken_port_ends_the_start_with_1_and_leaves_nothing(start_edge: StartEdge, tmp_path: Path) -> None:
+    """Design 7: exit code 1 with a remedy; no process, no ``run.json``, and the state folder is free again."""
+    edge = start_edge(one_worker([version("v1", "facts_version")], {"v1": 100}))
+    other = EdgeProcess(tmp_path / "other", one_worker([version("v1", "facts_version")], {"v1": 100}))
+    for option, port in (("--port", edge.port), ("--control-port", int(edge.control.rpartition(":")[2]))):
+        ended = subprocess.run(
+            [*other.command(), option, str(port)],
+            cwd=ROOT, env=other.environment(), capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+
+        assert ended.returncode == 1
+        assert f"{option} N" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert not (other.state / "run.json").exists()
+        assert other.processes() == []
+    try:
+        assert call(other.start(), "/version").text == "v1"
+    finally:
+        other.close()
+    assert call(edge, "/version").text == "v1"

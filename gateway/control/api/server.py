@@ -66,6 +66,7 @@ class ApiParts:
     status: Callable[[], GatewayStatus]
     metrics: Callable[[], Iterable[Metric]]
     clock: Callable[[], float]
+    after_pin: Callable[[WorkerName], None]
     allowed_hosts: tuple[str, ...] = ()
 
 
@@ -246,11 +247,13 @@ class _Api:
         version = record.find(_text(body, "version"))
         key = await self._key(record, request)
         view = await self._parts.objects.pin(key, version.id, self._parts.clock())
+        self._parts.after_pin(record.name)
         return _answer(views.object_view(record, view))
 
     async def unpin(self, request: web.Request) -> web.Response:
         record = self._record(request)
         view = await self._parts.objects.unpin(await self._key(record, request), self._parts.clock())
+        self._parts.after_pin(record.name)
         return _answer(views.object_view(record, view))
 
     # Shared.

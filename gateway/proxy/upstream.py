@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import select
-from typing import TYPE_CHECKING, Protocol, cast
+import socket
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from gateway.proxy.messages import MalformedAnswer, ResponseHead
 from gateway.proxy.response_reader import ResponseReader
 
 if TYPE_CHECKING:
     from gateway.proxy.pool import Pool
+
+
+RESCUE_BYTES: Final = 65_536
 
 
 class Asker(Protocol):
@@ -50,6 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_poll",
         "_pool",
         "_reading_paused",
+        "_unread",
         "answer_begun",
         "idle_since",
         "reader",
@@ -62,6 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._asker: Asker | None = None
         self._poll: select.poll | None = None
         self._reading_paused = False
+        self._unread: socket.socket | None = None
         self.reader = ResponseReader(pool.memo)
         self.transport: asyncio.Transport
         self.answer_begun = False
@@ -69,9 +77,15 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
 
     def begin(self, asker: Asker, *, to_head_request: bool) -> None:
-        """Serve an exchange: what arrives from now on is its answer."""
+        """Serve an exchange: what arrives from now on is its answer.
+
+        A version may answer early and close while the body is still being sent. Our next write then fails, and the
+        loop closes the socket with the answer unread; so for a request with a body a second handle is kept.
+        """
         self.answer_begun = False
         self._asker = asker
+        if not asker.request_sent and self._unread is None:
+            self._unread = socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno()))
         self.reader.begin(asker, to_head_request=to_head_request)
 
     def is_quiet(self) -> bool:
@@ -137,6 +151,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _finish(self, asker: Asker) -> None:
         self._asker = None
+        self._forget_unread()
         if self.reader.keep_alive and not self.reader.excess and asker.request_sent:
             self.reused = True
             self.resume_reading()
@@ -156,11 +171,25 @@ class UpstreamConnection(asyncio.Protocol):
             asker.answer_failed("it closed the connection before its answer was complete", malformed=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and self._asker is not None and self._unread is not None:
+            self._read_what_is_left(self._unread)
+        self._forget_unread()
         asker, self._asker = self._asker, None
         if asker is None:
             self._pool.discard(self)
         else:
             asker.answer_failed(f"the connection to it was lost: {exc or 'closed'}", malformed=False)
+
+    def _forget_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.close()
+            self._unread = None
+
+    def _read_what_is_left(self, unread: socket.socket) -> None:
+        unread.setblocking(False)
+        with contextlib.suppress(OSError):
+            while self._asker is not None and (data := unread.recv(RESCUE_BYTES)):
+                self.data_received(data)
 
     def pause_writing(self) -> None:
         if self._asker is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
 import struct
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Self, cast
 
 import http_sf
 
@@ -68,7 +69,7 @@ class Caller:
         self._connection = http.client.HTTPConnection(edge.host, edge.port, timeout=PATIENCE_SECONDS)
         self._host = f"{host}:{edge.port}"
 
-    def __enter__(self) -> Caller:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +117,7 @@ class Connection:
         reader, writer = await asyncio.open_connection(edge.host, edge.port, limit=2**20)
         return cls(reader, writer, host)
 
-    async def __aenter__(self) -> Connection:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -125,10 +126,8 @@ class Connection:
     async def close(self) -> None:
         """End the connection."""
         self.writer.transport.abort()
-        try:
+        with contextlib.suppress(OSError):
             await self.writer.wait_closed()
-        except OSError:
-            pass
 
     def reset(self) -> None:
         """End the connection so that the other side is told of a reset."""

@@ -39,7 +39,7 @@ def kill_processes(pids: list[int]) -> None:
 
 def open_descriptors(pid: int) -> int:
     """Return how many files and sockets a process has open."""
-    return len(os.listdir(_PROC / str(pid) / "fd"))
+    return sum(1 for _ in (_PROC / str(pid) / "fd").iterdir())
 
 
 def memory_bytes(pid: int, field: str = "VmRSS") -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import StartEdge
 from tests.integration.edge_process import EdgeProcess, one_worker, running_edge, version
 from tests.integration.http_client import Connection
 from tests.integration.processes import forget_memory_peak, memory_bytes
@@ -165,7 +164,9 @@ class Counted:
         await eventually(still, "the writer to be stopped")
 
 
-async def test_a_client_that_does_not_read_stops_the_version(start_edge: StartEdge) -> None:
+async def test_a_client_that_does_not_read_stops_the_version(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
     """Issue 2, "slow readers stop the upstream rather than fill memory"; once it reads, all of it comes."""
     counted, total = Counted(), 192 * MIB
 
@@ -175,14 +176,13 @@ async def test_a_client_that_does_not_read_stops_the_version(start_edge: StartEd
         await counted.fill(writer, total)
         await reader.read()
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
-        before = memory_bytes(edge.pid)
-        async with await Connection.open(edge) as client:
+    async with scripted_origin(script, listener=listener):
+        before = memory_bytes(scripted_edge.pid)
+        async with await Connection.open(scripted_edge) as client:
             await client.send(client.head("/"))
             await counted.stalls()
             assert counted.sent < MOST_UNDER_WAY
-            assert memory_bytes(edge.pid) - before < MOST_GROWTH
+            assert memory_bytes(scripted_edge.pid) - before < MOST_GROWTH
 
             head = await client.answer_head()
             left = total
@@ -191,7 +191,9 @@ async def test_a_client_that_does_not_read_stops_the_version(start_edge: StartEd
             assert head.header("Content-Length") == str(total)
 
 
-async def test_a_version_that_does_not_read_stops_the_client(start_edge: StartEdge) -> None:
+async def test_a_version_that_does_not_read_stops_the_client(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
     """Design 3.5: "Bodies stream both ways with back-pressure": the same for an upload."""
     counted, total = Counted(), 192 * MIB
     go_on = asyncio.Event()
@@ -205,22 +207,23 @@ async def test_a_version_that_does_not_read_stops_the_client(start_edge: StartEd
         writer.write(answer(b"all of it"))
         await reader.read()
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
-        before = memory_bytes(edge.pid)
-        async with await Connection.open(edge) as client:
+    async with scripted_origin(script, listener=listener):
+        before = memory_bytes(scripted_edge.pid)
+        async with await Connection.open(scripted_edge) as client:
             await client.send(client.head("/", {"Content-Length": str(total)}, "POST"))
             filling = asyncio.create_task(counted.fill(client.writer, total))
             await counted.stalls()
             assert counted.sent < MOST_UNDER_WAY
-            assert memory_bytes(edge.pid) - before < MOST_GROWTH
+            assert memory_bytes(scripted_edge.pid) - before < MOST_GROWTH
 
             go_on.set()
             assert (await client.answer()).body == b"all of it"
             await filling
 
 
-async def test_a_websocket_client_that_does_not_read_stops_the_version(start_edge: StartEdge) -> None:
+async def test_a_websocket_client_that_does_not_read_stops_the_version(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
     """Design 3.5 and 10: an upgraded connection has the same back-pressure; then all of it comes."""
     counted, total = Counted(), 192 * MIB
 
@@ -230,14 +233,13 @@ async def test_a_websocket_client_that_does_not_read_stops_the_version(start_edg
         await counted.fill(writer, total)
         await reader.read()
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
-        before = memory_bytes(edge.pid)
-        async with await Connection.open(edge) as client:
+    async with scripted_origin(script, listener=listener):
+        before = memory_bytes(scripted_edge.pid)
+        async with await Connection.open(scripted_edge) as client:
             await client.send(client.head("/", {"Connection": "Upgrade", "Upgrade": "websocket"}))
             await counted.stalls()
             assert counted.sent < MOST_UNDER_WAY
-            assert memory_bytes(edge.pid) - before < MOST_GROWTH
+            assert memory_bytes(scripted_edge.pid) - before < MOST_GROWTH
 
             assert (await client.answer_head()).status == 101
             left = total
@@ -247,7 +249,7 @@ async def test_a_websocket_client_that_does_not_read_stops_the_version(start_edg
 
 @pytest.mark.parametrize("afterwards", ["stays", "reads on", "leaves"])
 async def test_an_answer_before_the_end_of_a_long_upload_reaches_the_client(
-    start_edge: StartEdge, afterwards: str
+    scripted_edge: EdgeProcess, listener: socket.socket, afterwards: str
 ) -> None:
     """Issue 2, item 3, "early answers": a version refuses a large body unread; the client still gets to know."""
     tested = asyncio.Event()
@@ -261,10 +263,9 @@ async def test_an_answer_before_the_end_of_a_long_upload_reaches_the_client(
             while await reader.read(MIB):
                 pass
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
+    async with scripted_origin(script, listener=listener):
         for _ in range(15):
-            async with await Connection.open(edge) as client:
+            async with await Connection.open(scripted_edge) as client:
                 await client.send(client.head("/", {"Content-Length": str(GIB)}, "POST"))
                 filling = asyncio.create_task(Counted().fill(client.writer, 8 * MIB))
                 refused = await client.answer()

@@ -59,7 +59,7 @@ async def test_a_deployment_of_a_version_that_does_not_run_yet_waits_for_it(star
 
 
 async def test_a_rollback_takes_effect_at_once_and_fails_no_request(start_edge: StartEdge) -> None:
-    """Issue 2, "the same for a rollback"; R93: a new deployment with one version at 100%; R95: its default target."""
+    """Issue 2, "the same for a rollback"; R93: a deployment with one version at 100%; R95: which one."""
     edge = start_edge(one_worker([V1, V2], {"v1": 100}))
     edge.api.deploy("shop", spec(v1=40, v2=60))
     async with asking_crowd(edge) as crowd:
@@ -74,7 +74,7 @@ async def test_a_rollback_takes_effect_at_once_and_fails_no_request(start_edge: 
 
 
 async def test_an_edit_of_the_configuration_is_applied_without_a_lost_request(start_edge: StartEdge) -> None:
-    """Design 6: "Editing the file while running applies it without losing a request": shares, then a new version."""
+    """Design 6: "Editing the file while running applies it without losing a request": shares, a new version."""
     edge = start_edge(one_worker([V1, V2], {"v1": 100, "v2": 0}))
     async with asking_crowd(edge) as crowd:
         before = await active_deployment(edge)
@@ -103,7 +103,7 @@ MISTAKES = [
 
 
 async def test_an_edit_with_a_mistake_changes_nothing_and_the_log_says_where(start_edge: StartEdge) -> None:
-    """Design 6: errors name file, line, key, value and remedy; what was in force goes on; the next good edit is taken."""
+    """Design 6: errors name file, line, key, value, remedy; what was in force goes on; a good edit is taken."""
     edge = start_edge(one_worker([V1, V2], {"v1": 50, "v2": 50}))
     good = edge.config_file.read_text("utf-8")
     before = edge.api.status()
@@ -130,7 +130,7 @@ def shares(edge: EdgeProcess) -> dict[str, float]:
 
 
 def test_stored_state_wins_over_the_file_until_the_file_changes(start_edge: StartEdge) -> None:
-    """Design 6: the file's deployment counts when it changed since it was last applied; those by the API survive."""
+    """Design 6: the file's deployment counts when it changed since it was applied; those by the API survive."""
     edge = start_edge(one_worker([V1, V2], {"v1": 90, "v2": 10}))
     ids = [found["id"] for found in edge.api.versions("shop")]
     edge.api.deploy("shop", spec(v1=40, v2=60))
@@ -170,7 +170,7 @@ async def test_a_crash_of_the_version_that_is_not_asked_harms_nobody(start_edge:
 
 
 async def test_an_edit_that_breaks_a_rule_of_deployments_changes_nothing_at_all(start_edge: StartEdge) -> None:
-    """Design 6 and R11: three versions are one too many; neither the routes nor the shares of that edit are applied."""
+    """Design 6 and R11: three versions are one too many; neither routes nor shares of that edit are applied."""
     edge = start_edge(one_worker([V1, V2], {"v1": 50, "v2": 50}))
     before = edge.api.status()
     async with asking_crowd(edge) as crowd:

@@ -57,7 +57,7 @@ def list_all(edge: EdgeProcess) -> dict[str, str]:
 
 
 async def test_twenty_thousand_objects_are_kept_listed_and_moved(start_edge: StartEdge) -> None:
-    """Issue 2, item 5, and design 5: the table by pages agrees with what answered, after a restart and a deployment."""
+    """Issue 2, item 5, and design 5: the table agrees with what answered, after a restart and a deployment."""
     edge = start_edge(CONFIG)
     versions = await use_all(edge)
     assert len(versions) == OBJECTS

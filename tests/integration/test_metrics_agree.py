@@ -21,7 +21,7 @@ def samples(edge: EdgeProcess) -> Mapping[str, Mapping[Sample, float]]:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         text = answer.read().decode("utf-8")
     found: dict[str, dict[Sample, float]] = {}
-    for family in text_string_to_metric_families(text):
+    for family in text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
         for sample in family.samples:
             found.setdefault(sample.name, {})[tuple(sorted(sample.labels.items()))] = sample.value
     return found
@@ -36,7 +36,7 @@ def summed(found: Mapping[Sample, float], *names: str) -> dict[tuple[str, ...], 
 
 
 def test_counts_agree_with_the_requests_sent(start_edge: StartEdge) -> None:
-    """Design 3.7 and 8: requests by version, reason, status and outcome; bytes; durations; the gateway's own answers."""
+    """Design 3.7 and 8: requests by version, reason, status and outcome; bytes; durations; own answers."""
     versions = [version("v1", "facts_version"), version("v2", "unsteady_version", "dies")]
     edge = start_edge(one_worker(versions, {"v1": 60, "v2": 40}, routes=[]), seed=3)
     edge.wait_for_state("v2", "crashed")
@@ -84,7 +84,7 @@ def test_counts_agree_with_the_requests_sent(start_edge: StartEdge) -> None:
 
 
 def test_counts_of_a_version_go_on_over_a_deployment_and_tags_need_no_care(start_edge: StartEdge) -> None:
-    """Design 3.7: counters belong to the version, not to a deployment; labels are escaped, whatever a tag holds."""
+    """Design 3.7: counters belong to the version, not to a deployment; labels are escaped whatever they hold."""
     odd = 'a "b" \\ c'
     edge = start_edge(one_worker([version("v1", "facts_version"), version(odd, "facts_version")], {"v1": 100}))
     call(edge)

@@ -1,4 +1,4 @@
-"""Durable Objects through the real table: who gets which version, who is told of a reset, what can be read afterwards."""
+"""Durable Objects through the real table: who gets which version, who is told of a reset, what can be read."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def one_object(edge: EdgeProcess, name: str) -> Mapping[str, Any]:
 def test_a_request_is_addressed_to_its_object(
     halves: EdgeProcess, target: str, headers: dict[str, str], object_name: str, seen: str
 ) -> None:
-    """Design 5: ``path:``, ``header:``, ``query:``, ``cookie:`` and the stub address; ``Gateway-Object`` says which."""
+    """Design 5: ``path:``, ``header:``, ``query:``, ``cookie:``, the stub address; ``Gateway-Object`` says which."""
     answer = call(halves, target, {"Gateway-Object": "Cart/forged", **headers})
 
     assert answer.status == 200
@@ -196,7 +196,7 @@ def test_a_sticky_object_keeps_its_version_until_that_leaves(start_edge: StartEd
 
 
 def test_a_hashed_object_follows_its_point_at_each_deployment(start_edge: StartEdge) -> None:
-    """R46-R49, ``hash``: each deployment assigns every object; those on the growing version stay; swapping flips back."""
+    """R46-R49, ``hash``: each deployment assigns every object; the growing version keeps its own; swapping flips."""
     edge = start_edge(carts("hash", {"v1": 80, "v2": 20}))
     held: set[str] = set()
     for v2 in (20, 50, 100):
@@ -215,7 +215,7 @@ def test_a_hashed_object_follows_its_point_at_each_deployment(start_edge: StartE
 
 
 def test_a_swapped_order_is_warned_of(start_edge: StartEdge) -> None:
-    """R49 and design 4: swapping the order of versions moves keys and objects back; API and CLI warn with the share."""
+    """R49 and design 4: swapping the order of versions moves keys and objects; the API warns with the share."""
     edge = start_edge(carts("hash", {"v1": 60, "v2": 40}))
 
     swapped = edge.api.deploy("shop", spec(v2=40, v1=60))
@@ -225,7 +225,7 @@ def test_a_swapped_order_is_warned_of(start_edge: StartEdge) -> None:
 
 
 def test_a_deferred_update_lets_a_busy_object_run_on_and_then_moves_it(start_edge: StartEdge) -> None:
-    """R60-R62: assigned and running version differ until the delay ends; an ``immediate`` deployment ends all waits."""
+    """R60-R62: assigned and running version differ until the delay ends; ``immediate`` ends all waits."""
     edge = start_edge(carts(shares={"v1": 100}))
 
     def deploy(mode: str, seconds: float, *shares: tuple[str, float]) -> None:
@@ -292,7 +292,7 @@ def test_the_version_that_loses_an_object_is_told_before_the_other_sees_it(
 async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_being_told(
     start_edge: StartEdge, tmp_path: Path
 ) -> None:
-    """R46, "only one version of a given Durable Object runs at a time": also for requests that come side by side."""
+    """R46, "only one version of a given Durable Object runs at a time": also for requests side by side."""
     record = tmp_path / "record"
     edge = start_edge(carts(shares={"v1": 100, "v2": 0}, RECORD=str(record), RESET_SECONDS="0.2"))
     for attempt in range(5):
@@ -346,7 +346,7 @@ def test_a_request_under_way_ends_on_the_version_it_began_on(start_edge: StartEd
 async def test_within_a_deployment_an_object_meets_one_version_however_often_is_deployed(
     start_edge: StartEdge,
 ) -> None:
-    """R46 (a), (c): requests to new and known objects while deployments follow one another; none fails, none strays."""
+    """R46 (a), (c): requests to new and known objects during many deployments; none fails, none strays."""
     edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
     seen: dict[tuple[str, str], set[str]] = {}
     stop = asyncio.Event()
@@ -413,7 +413,7 @@ def test_an_object_whose_version_is_taken_out_of_the_file_is_served_all_the_whil
 
 
 def test_a_pinned_object_stays_on_its_version_whatever_the_percentages_say(start_edge: StartEdge) -> None:
-    """Issue 2, item 5 (pins): moved at once with a reset; kept over deployments; only deployed versions; let go again."""
+    """Issue 2, item 5 (pins): moved at once with a reset; kept over deployments; deployed versions only; let go."""
     edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
     name = name_on(edge, "v1")
 
@@ -459,7 +459,7 @@ def test_an_object_can_be_pinned_before_its_first_use_and_by_its_id(start_edge: 
 
 
 def test_history_past_tables_and_differences_agree_with_what_was_answered(start_edge: StartEdge) -> None:
-    """Issue 2, item 5: "which deployment assigned it, … the table as it was at any past deployment and the difference"."""
+    """Issue 2, item 5: "the table as it was at any past deployment and the difference between two"."""
     edge = start_edge(carts(shares={"v1": 60, "v2": 40}))
     steps: list[dict[str, float]] = [{"v1": 30, "v2": 70}, {"v2": 100}, {"v1": 50, "v2": 50}, {"v1": 100}]
     tables = [versions_of(edge, NAMES[:30])]
@@ -520,7 +520,7 @@ async def echoes(connection: Connection) -> bool:
 
 
 async def test_the_websocket_of_a_moved_object_ends_and_others_stay(start_edge: StartEdge) -> None:
-    """R57: WebSockets of a reset object are closed, though nobody uses the object; design 5: other objects' are not."""
+    """R57: WebSockets of a reset object are closed, though nobody uses the object; those of others are not."""
     edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
     moving, staying = await asyncio.gather(
         asyncio.to_thread(name_on, edge, "v1"), asyncio.to_thread(name_on, edge, "v2")
@@ -545,7 +545,7 @@ async def test_the_websocket_of_a_moved_object_ends_and_others_stay(start_edge: 
 
 
 async def test_the_websocket_of_an_object_that_a_pin_moves_ends(start_edge: StartEdge) -> None:
-    """R57 and R46: a pin changes the object's version as a deployment does; the old version may not keep a socket."""
+    """R57 and R46: a pin changes the version as a deployment does; the old version may not keep a socket."""
     edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
     name = await asyncio.to_thread(name_on, edge, "v1")
     connection, _ = await open_socket(edge, name)

@@ -1,4 +1,4 @@
-"""Which version answers, told by the versions themselves: percentages, seeds, keys, overrides, version URLs, own pages."""
+"""Which version answers, told by the versions themselves: percentages, seeds, keys, overrides, version URLs."""
 
 from __future__ import annotations
 
@@ -336,7 +336,7 @@ def test_trace_tells_what_the_edge_sees_on_every_host(edge: EdgeProcess) -> None
     ["/cdn-cgi/gateway/", "/cdn-cgi/gateway/reset", "/cdn-cgi/gateway/do/", "/cdn-cgi/gateway/do/shop/Cart/x"],
 )
 def test_reserved_paths_never_reach_a_version(edge: EdgeProcess, target: str) -> None:
-    """Design 3, "Reserved": ``/cdn-cgi/gateway/…`` is the gateway's on every host; so no client can send a reset."""
+    """Design 3, "Reserved": ``/cdn-cgi/gateway/…`` is the gateway's on every host: no client can send a reset."""
     for host in ("shop.localhost", "nowhere.test"):
         for method in ("GET", "POST"):
             answer = call(edge, target, method=method, host=host, body=b"{}" if method == "POST" else None)
@@ -346,8 +346,8 @@ def test_reserved_paths_never_reach_a_version(edge: EdgeProcess, target: str) ->
 def test_a_version_sees_the_edge_s_fields_and_not_those_a_client_made_up(edge: EdgeProcess) -> None:
     """Design 3.5: CF- fields and X-Forwarded-For come; the gateway's private fields cannot be smuggled in."""
     forged = {
-        "CF-Ray": "forged", "CF-Connecting-IP": "6.6.6.6", "X-Forwarded-Proto": "forged", "Gateway-Object": "forged",
-        "Gateway-Version": "forged", "CF_Connecting_IP": "forged", "X-Forwarded-For": "10.0.0.1",
+        "CF-Ray": "forged", "CF-Connecting-IP": "6.6.6.6", "X-Forwarded-Proto": "forged",
+        "Gateway-Object": "forged", "Gateway-Version": "forged", "CF_Connecting_IP": "forged", "X-Forwarded-For": "10.0.0.1",
     }  # fmt: skip
     answer = call(edge, "/a%2Fb?c=%20d", forged)
 

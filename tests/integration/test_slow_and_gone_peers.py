@@ -6,17 +6,17 @@ import asyncio
 import random
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from os import kill
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import StartEdge
-from tests.integration.edge_process import EdgeProcess, one_worker, running_edge, version
+from tests.integration.edge_process import EdgeProcess, one_worker, version
 from tests.integration.http_client import RESET_ON_CLOSE, Connection
 from tests.integration.processes import open_descriptors
-from tests.integration.scripted_origin import answer, new_listener, read_head, scripted_origin
+from tests.integration.scripted_origin import answer, read_head, scripted_origin
 from tests.integration.waiting import PATIENCE_SECONDS, eventually
 
 JSON = {"Accept": "application/json"}
@@ -26,62 +26,41 @@ CLIENTS = 40
 RANDOM_SEED = 20_261_123
 
 
-@pytest.fixture(scope="module")
-def listener() -> Iterator[socket.socket]:
-    """The port of the version, which each test plays by a script of its own."""
-    with new_listener() as listener:
-        yield listener
-
-
-@pytest.fixture(scope="module")
-def edge(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[EdgeProcess]:
-    """A gateway that soon sees that a client has gone."""
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    times = {"half_closed_seconds": 0.2}
-    config = one_worker([{"tag": "v1", "url": url}], {"v1": 100}, gateway={"timeouts": times})
-    with running_edge(tmp_path_factory.mktemp("edge"), config) as edge:
-        yield edge
-
-
 # Slow clients.
 
 
-@pytest.mark.parametrize(
-    ("first", "then"),
-    [
-        (b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nX-Slow: ", b"x"),
-        (b"GET /", b"x"),
-        (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 100000\r\n\r\n", b"x"),
-        (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-    ],
-    ids=["header", "target", "body of known length", "chunked body"],
-)
-async def test_a_client_that_sends_byte_after_byte_is_cut_with_408(
-    start_edge: StartEdge, first: bytes, then: bytes
-) -> None:
-    """Issue 2, "a client that sends one byte a second is cut with 408": head and body, with shorter times."""
+SLOWLY = [
+    (b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nX-Slow: ", b"x"),
+    (b"GET /", b"x"),
+    (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 100000\r\n\r\n", b"x"),
+    (b"POST / HTTP/1.1\r\nHost: shop.localhost\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+]
 
-    async def script(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        await reader.read()
 
-    async with scripted_origin(script) as origin:
-        times = {"head_seconds": 0.5, "body_idle_seconds": 0.5}
-        edge = start_edge(origin.config(timeouts=times))
-        async with await Connection.open(edge) as client:
-            await client.send(first)
-            reading = asyncio.create_task(client.answer())
-            while not reading.done():
-                client.writer.write(then)
-                await asyncio.sleep(0.1)  # the slowness itself
-            cut = await reading
+async def send_slowly(edge: EdgeProcess, first: bytes, then: bytes) -> None:
+    """Send a beginning, and then byte after byte, until the gateway has had enough of it."""
+    async with await Connection.open(edge) as client:
+        await client.send(first)
+        reading = asyncio.create_task(client.answer())
+        while not reading.done():
+            client.writer.write(then)
+            await asyncio.sleep(0.1)  # the slowness itself
+        cut = await reading
 
-            assert (cut.status, cut.header("Connection")) == (408, "close")
-            assert await client.ends() == b""
+        assert (cut.status, cut.header("Connection")) == (408, "close")
+        assert await client.ends() == b""
+
+
+async def test_a_client_that_sends_byte_after_byte_is_cut_with_408(start_edge: StartEdge) -> None:
+    """Issue 2, "a client that sends one byte a second is cut with 408": heads and bodies, with shorter times."""
+    async with scripted_origin(say_nothing) as origin:
+        edge = start_edge(origin.config(timeouts={"head_seconds": 0.5, "body_idle_seconds": 0.5}))
+        await asyncio.gather(*(send_slowly(edge, first, then) for first, then in SLOWLY))
         await eventually(lambda: origin.open == 0, "the version to be left alone")
 
 
 async def test_a_silent_version_gives_504_and_a_silent_client_is_let_go(start_edge: StartEdge) -> None:
-    """Design 3.6 (504: which version, why); settings ``answer_seconds`` and ``idle_seconds``, the latter without a word."""
+    """Design 3.6 (504: which version, why); settings ``answer_seconds``, ``idle_seconds``."""
     async with scripted_origin(say_nothing) as origin:
         edge = start_edge(origin.config(timeouts={"answer_seconds": 0.5, "idle_seconds": 0.5}))
         async with await Connection.open(edge) as client, await Connection.open(edge) as silent:
@@ -100,7 +79,7 @@ async def test_a_silent_version_gives_504_and_a_silent_client_is_let_go(start_ed
 
 @pytest.mark.parametrize("framing", ["chunked", "until the connection ends"])
 async def test_each_event_arrives_before_the_next_one_is_sent(
-    edge: EdgeProcess, listener: socket.socket, framing: str
+    scripted_edge: EdgeProcess, listener: socket.socket, framing: str
 ) -> None:
     """Issue 2, item 3, "SSE unbuffered": the version sends an event only once the client has the one before."""
     arrived = asyncio.Event()
@@ -119,15 +98,18 @@ async def test_each_event_arrives_before_the_next_one_is_sent(
         if chunked:
             writer.write(b"0\r\n\r\n")
 
-    async with scripted_origin(script, listener=listener) as origin:
-        async with await Connection.open(edge) as client, asyncio.timeout(PATIENCE_SECONDS):
-            await client.send(client.head("/events"))
-            head = await client.answer_head()
-            assert head.header("Content-Type") == "text/event-stream"
-            for number in range(20):
-                assert await client.chunk() == b"data: %d\n\n" % number
-                arrived.set()
-            assert await client.chunk() == b""
+    async with (
+        scripted_origin(script, listener=listener),
+        await Connection.open(scripted_edge) as client,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        await client.send(client.head("/events"))
+        head = await client.answer_head()
+        assert head.header("Content-Type") == "text/event-stream"
+        for number in range(20):
+            assert await client.chunk() == b"data: %d\n\n" % number
+            arrived.set()
+        assert await client.chunk() == b""
 
 
 # Versions that are cut off.
@@ -155,7 +137,7 @@ async def test_a_version_killed_in_mid_body_is_seen_as_a_cut(start_edge: StartEd
 @pytest.mark.parametrize("client_version", ["1.0", "1.1"])
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked", b"Connection: close"])
 async def test_an_answer_that_a_reset_cuts_never_looks_complete(
-    edge: EdgeProcess, listener: socket.socket, framing: bytes, client_version: str
+    scripted_edge: EdgeProcess, listener: socket.socket, framing: bytes, client_version: str
 ) -> None:
     """RFC 9112 section 8: to HTTP/1.0, where only the end of the connection tells, the cut is told by a reset."""
 
@@ -169,26 +151,25 @@ async def test_an_answer_that_a_reset_cuts_never_looks_complete(
         writer.transport.abort()
 
     seen = asyncio.Event()
-    async with scripted_origin(script, listener=listener) as origin:
-        async with await Connection.open(edge) as client:
-            await client.send(f"GET / HTTP/{client_version}\r\nHost: shop.localhost\r\n\r\n".encode())
-            head = await client.answer_head()
-            received = await client.reader.readuntil(b"x" * 100)
-            seen.set()
+    async with scripted_origin(script, listener=listener), await Connection.open(scripted_edge) as client:
+        await client.send(f"GET / HTTP/{client_version}\r\nHost: shop.localhost\r\n\r\n".encode())
+        head = await client.answer_head()
+        received = await client.reader.readuntil(b"x" * 100)
+        seen.set()
 
-            try:
-                rest = b""
-                while piece := await client.reader.read(1000):
-                    rest += piece
-                reset = False
-            except ConnectionResetError:
-                reset = True
-            if head.header("Content-Length") is not None:
-                assert len(received) < 1000
-            elif head.header("Transfer-Encoding") == "chunked":
-                assert not (received + rest).endswith(b"0\r\n\r\n")
-            else:
-                assert reset
+        try:
+            rest = b""
+            while piece := await client.reader.read(1000):
+                rest += piece
+            reset = False
+        except ConnectionResetError:
+            reset = True
+        if head.header("Content-Length") is not None:
+            assert len(received) < 1000
+        elif head.header("Transfer-Encoding") == "chunked":
+            assert not (received + rest).endswith(b"0\r\n\r\n")
+        else:
+            assert reset
 
 
 # Clients that are gone.
@@ -227,7 +208,7 @@ async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     leave: str,
 ) -> None:
-    """Reliability §1: a naive proxy "kept the origin busy after the client had gone"; with half an upload sent, too."""
+    """Reliability §1: a naive proxy "kept the origin busy after the client had gone"; also in mid-upload."""
     async with scripted_origin(script, listener=listener) as origin:
         client = await Connection.open(edge)
         fields = {"Content-Length": "1000"} if head == "POST" else {}
@@ -266,7 +247,7 @@ async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
 
 
 async def test_a_client_that_leaves_with_its_request_makes_no_noise(
-    edge: EdgeProcess, listener: socket.socket
+    scripted_edge: EdgeProcess, listener: socket.socket
 ) -> None:
     """A request and the reset behind it arrive together, while a pooled connection dies: nothing fails for it."""
 
@@ -276,11 +257,11 @@ async def test_a_client_that_leaves_with_its_request_makes_no_noise(
         await read_head(reader)  # a second request is never answered: the connection ends
 
     async def ask(_: int) -> None:
-        async with await Connection.open(edge) as client:
+        async with await Connection.open(scripted_edge) as client:
             assert (await client.call("/")).body == b"once"
 
     async def leave(_: int) -> None:
-        client = await Connection.open(edge)
+        client = await Connection.open(scripted_edge)
         client.writer.write(client.head("/"))
         client.reset()
         await client.close()
@@ -290,7 +271,7 @@ async def test_a_client_that_leaves_with_its_request_makes_no_noise(
             await asyncio.gather(*map(ask, range(20)))
             await asyncio.gather(*map(leave, range(40)))
         await ask(0)
-    assert edge.log("task.failed") == []
+    assert scripted_edge.log("task.failed") == []
 
 
 async def abort_one(edge: EdgeProcess, kind: int) -> None:
@@ -316,7 +297,7 @@ async def abort_one(edge: EdgeProcess, kind: int) -> None:
 
 
 async def test_ten_thousand_aborted_requests_leak_nothing(start_edge: StartEdge) -> None:
-    """Reliability §4, "no descriptor leak after 10,000 aborted requests": nor does the version keep a connection."""
+    """Reliability §4, "no descriptor leak after 10,000 aborted requests": nor a connection of the version."""
     times = {"half_closed_seconds": 0.2, "pool_idle_seconds": 0.5, "idle_seconds": 2}
     edge = start_edge({**STREAMS, "gateway": {"timeouts": times}})
     chance = random.Random(RANDOM_SEED)  # noqa: S311 - kinds of requests, no secrets
@@ -343,7 +324,9 @@ async def test_ten_thousand_aborted_requests_leak_nothing(start_edge: StartEdge)
 # The order of messages.
 
 
-async def test_pipelined_requests_are_answered_in_order(edge: EdgeProcess, listener: socket.socket) -> None:
+async def test_pipelined_requests_are_answered_in_order(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
     """Issue 2, item 3: with bodies of many lengths, requests that are refused by route, and a slow first one."""
     slow = asyncio.Event()
 
@@ -356,31 +339,33 @@ async def test_pipelined_requests_are_answered_in_order(edge: EdgeProcess, liste
                 await slow.wait()
             writer.write(answer(head.split(b" ")[1] + b" " + body))
 
-    async with scripted_origin(script, listener=listener) as origin:
-        async with await Connection.open(edge) as client:
-            count = 400
-            for number in range(count):
-                body = b"x" * (number * 37 % 3000) if number % 3 == 0 else b""
-                fields = {"Content-Length": str(len(body))} if body else {}
-                target = "/cdn-cgi/gateway/none" if number % 21 == 10 else f"/{number}"
-                client.writer.write(client.head(target, fields, "POST" if body else "GET") + body)
-            sending = asyncio.create_task(client.writer.drain())
-            await eventually(lambda: origin.open == 1, "the first request to arrive")
-            slow.set()
-            for number in range(count):
-                received = await client.answer()
-                if number % 21 == 10:
-                    assert received.status == 404
-                else:
-                    length = number * 37 % 3000 if number % 3 == 0 else 0
-                    assert received.body == f"/{number} ".encode() + b"x" * length
-            await sending
+    async with (
+        scripted_origin(script, listener=listener) as origin,
+        await Connection.open(scripted_edge) as client,
+    ):
+        count = 400
+        for number in range(count):
+            body = b"x" * (number * 37 % 3000) if number % 3 == 0 else b""
+            fields = {"Content-Length": str(len(body))} if body else {}
+            target = "/cdn-cgi/gateway/none" if number % 21 == 10 else f"/{number}"
+            client.writer.write(client.head(target, fields, "POST" if body else "GET") + body)
+        sending = asyncio.create_task(client.writer.drain())
+        await eventually(lambda: origin.open == 1, "the first request to arrive")
+        slow.set()
+        for number in range(count):
+            received = await client.answer()
+            if number % 21 == 10:
+                assert received.status == 404
+            else:
+                length = number * 37 % 3000 if number % 3 == 0 else 0
+                assert received.body == f"/{number} ".encode() + b"x" * length
+        await sending
 
 
 async def test_a_client_that_expects_100_gets_it_from_the_version(
-    edge: EdgeProcess, listener: socket.socket
+    scripted_edge: EdgeProcess, listener: socket.socket
 ) -> None:
-    """RFC 9110 section 10.1.1, both ways: the version is asked, and its 100 comes before any of the body is sent."""
+    """RFC 9110 section 10.1.1, both ways: the version is asked, and its 100 comes before the body is sent."""
     heads = []
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -389,32 +374,30 @@ async def test_a_client_that_expects_100_gets_it_from_the_version(
         writer.write(answer(await reader.readexactly(5)))
         await reader.read()
 
-    async with scripted_origin(script, listener=listener) as origin:
-        async with await Connection.open(edge) as client:
-            await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
-            assert (await client.answer_head()).status == 100
-            await client.send(b"12345")
-            assert (await client.answer()).body == b"12345"
+    async with scripted_origin(script, listener=listener), await Connection.open(scripted_edge) as client:
+        await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
+        assert (await client.answer_head()).status == 100
+        await client.send(b"12345")
+        assert (await client.answer()).body == b"12345"
     assert b"expect: 100-continue" in heads[0].lower()
 
 
 async def test_a_client_that_expects_100_may_get_a_refusal_instead(
-    edge: EdgeProcess, listener: socket.socket
+    scripted_edge: EdgeProcess, listener: socket.socket
 ) -> None:
-    """RFC 9110 section 10.1.1: a final answer without the body having been sent, and no later request is misread."""
+    """RFC 9110 section 10.1.1: a final answer without a body sent, and no later request is misread."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(answer(b"too large", "413 Content Too Large"))
         await reader.read()
 
-    async with scripted_origin(script, listener=listener) as origin:
-        async with await Connection.open(edge) as client:
-            await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
-            refused = await client.answer()
-            assert (refused.status, refused.body) == (413, b"too large")
-            assert refused.header("Connection") == "close"
-            assert await client.ends() == b""
+    async with scripted_origin(script, listener=listener), await Connection.open(scripted_edge) as client:
+        await client.send(client.head("/", {"Content-Length": "5", "Expect": "100-continue"}, "POST"))
+        refused = await client.answer()
+        assert (refused.status, refused.body) == (413, b"too large")
+        assert refused.header("Connection") == "close"
+        assert await client.ends() == b""
 
 
 # Unix sockets.

@@ -62,7 +62,7 @@ async def refuses_connections(edge: EdgeProcess) -> bool:
 async def test_what_is_under_way_ends_well_and_nothing_new_begins(
     start_edge: StartEdge, number: signal.Signals
 ) -> None:
-    """Design 7, "Ctrl-C drains": requests finish, an upload and a begun answer too; idle clients and sockets end; exit 0."""
+    """Design 7, "Ctrl-C drains": requests, uploads, begun answers finish; idle clients and sockets end; exit 0."""
     gate = Gate()
     async with scripted_origin(gate.serve) as origin:
         edge = start_edge(origin.config())
@@ -133,7 +133,7 @@ def test_versions_live_until_their_requests_are_answered(start_edge: StartEdge, 
 
 
 async def test_a_full_cycle_on_the_standard_event_loop(start_edge: StartEdge, tmp_path: Path) -> None:
-    """Issue 2, item 3: "Works on the standard event loop where uvloop does not exist": requests, sockets, deployments."""
+    """Issue 2, item 3: "Works on the standard event loop where uvloop does not exist"."""
     blocker = tmp_path / "blocked"
     blocker.mkdir()
     (blocker / "uvloop.py").write_text('raise ImportError("uvloop does not exist here")\n')

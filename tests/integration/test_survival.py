@@ -1,4 +1,4 @@
-"""What was answered survives kill -9; a full disk stops writers, never the data plane; one gateway a state folder."""
+"""What was answered survives kill -9; a full disk stops writers, never the data plane; one gateway a folder."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def deploy_for_ever(edge: EdgeProcess, said: Acknowledged, chance: random.
 
 
 async def use_objects(edge: EdgeProcess, said: Acknowledged, chance: random.Random) -> None:
-    """Use objects, known ones and new ones, until the gateway is gone; note version and deployment of each answer."""
+    """Use objects, known ones and new ones, until the gateway is gone; note who answered, and by which deployment."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         async with await Connection.open(edge) as connection:
             while True:
@@ -186,7 +186,7 @@ def edge_with_pipe(tmp_path: Path) -> Iterator[EdgeProcess]:
 
 
 async def test_a_full_disk_stops_writers_with_507_and_nothing_else(edge_with_pipe: EdgeProcess) -> None:
-    """Design 9: "an error to the one who writes and a loud log, never the end of the data plane"; then all goes on."""
+    """Design 9: "an error to the one who writes and a loud log, never the end of the data plane"."""
     edge, api = edge_with_pipe, edge_with_pipe.api
     before = {f"before-{n}": call(edge, f"/cart/before-{n}").json()["tag"] for n in range(10)}
     wait_for(lambda: api.objects("shop")["total"] == 10, "the objects")
@@ -247,7 +247,7 @@ def test_a_gateway_that_cannot_write_its_state_does_not_start_and_says_why(tmp_p
 
 
 async def test_a_log_on_the_full_disk_ends_nothing(start_edge: StartEdge) -> None:
-    """Design 9: where the log is a file on the same full disk, versions, objects and the API go on all the same."""
+    """Design 9: where the log is a file on the same full disk, objects and the API go on all the same."""
     edge = start_edge(carts())
     async with asking_crowd(edge) as crowd:
         limit_files(edge, 0)

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def asking(edge: EdgeProcess, tag: str) -> dict[str, str]:
 def test_a_version_gets_its_port_its_metadata_and_the_gateway_s_address(
     start_edge: StartEdge, tmp_path: Path
 ) -> None:
-    """Design 6: ``$PORT``, ``$CF_VERSION_METADATA`` (R107), ``$GATEWAY_URL``; ``env`` and ``cwd`` as configured."""
+    """Design 6: ``$PORT``, ``$CF_VERSION_METADATA`` (R107), ``$GATEWAY_URL``; ``env``, ``cwd`` as configured."""
     folder = tmp_path / "folder"
     folder.mkdir()
     root = str(Path(__file__).parents[2])
@@ -119,7 +120,7 @@ def test_a_version_that_falls_is_started_again_after_growing_pauses(start_edge: 
     falls = wait_for(lambda: found if len(found := edge.log("version.crashed")) >= 4 else None, "four falls")
 
     pauses = [fall["restart_in_seconds"] for fall in falls[:4]]
-    assert all(later == 2 * earlier for earlier, later in zip(pauses, pauses[1:], strict=False))
+    assert all(later == 2 * earlier for earlier, later in pairwise(pauses))
     assert {(fall["worker"], fall["version"]) for fall in falls} == {("shop", "v2")}
     about = edge.wait_for_state("v2", "crashed")
     assert "exit code 9" in about["trouble"]
@@ -211,7 +212,7 @@ def test_a_version_that_falls_with_a_request_under_way_gives_502_and_serves_agai
 
 
 def test_every_line_a_version_prints_is_told_with_its_tag(start_edge: StartEdge) -> None:
-    """Issue 2, item 4: "output captured line by line with the version's tag": both streams, any bytes, any length."""
+    """Issue 2, item 4: "output captured line by line with the version's tag": both streams, any bytes."""
     edge = start_edge(one_worker([V1, version("v2", "facts_version")], {"v1": 50, "v2": 50}))
 
     def lines(tag: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.integration.conftest import StartEdge
 from tests.integration.edge_process import EdgeProcess, one_worker, running_edge, spec, version
 from tests.integration.http_client import OVERRIDES, Connection, call
 from tests.integration.processes import open_descriptors
@@ -146,8 +146,10 @@ async def test_large_messages_and_pings_pass(edge: EdgeProcess) -> None:
             assert await (await socket.ping(b"are you there")) >= 0
 
 
-async def test_frames_pass_byte_for_byte_with_what_came_behind_the_heads(start_edge: StartEdge) -> None:
-    """RFC 6455 section 5.4: fragments, masks and reserved bits as they are; also frames sent along with a handshake."""
+async def test_frames_pass_byte_for_byte_with_what_came_behind_the_heads(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
+    """RFC 6455 section 5.4: fragments, masks and reserved bits as they are; also those sent with a handshake."""
     at_once, frames = b"\x81\x02hi", b"\x01\x83abcd123\x89\x80wxyz\x00\x82abcd12\x80\x81abcd!\xf3\x00garbage"
     received = bytearray()
 
@@ -160,20 +162,20 @@ async def test_frames_pass_byte_for_byte_with_what_came_behind_the_heads(start_e
             writer.write(piece)
         writer.write(b"last words")
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
-        async with await Connection.open(edge) as client:
-            await client.send(client.head("/ws", UPGRADE) + frames[:9])
-            assert (await client.answer_head()).status == 101
-            for byte in frames[9:]:
-                await client.send(bytes([byte]))
-            client.writer.write_eof()
+    async with scripted_origin(script, listener=listener), await Connection.open(scripted_edge) as client:
+        await client.send(client.head("/ws", UPGRADE) + frames[:9])
+        assert (await client.answer_head()).status == 101
+        for byte in frames[9:]:
+            await client.send(bytes([byte]))
+        client.writer.write_eof()
 
-            assert await client.ends() == at_once + frames + b"last words"
+        assert await client.ends() == at_once + frames + b"last words"
     assert bytes(received) == frames
 
 
-async def test_a_refused_handshake_comes_back_as_it_is_and_the_connection_goes_on(start_edge: StartEdge) -> None:
+async def test_a_refused_handshake_comes_back_as_it_is_and_the_connection_goes_on(
+    scripted_edge: EdgeProcess, listener: socket.socket
+) -> None:
     """Reliability §1: refusals were lost by a naive proxy; RFC 9110 section 7.8: the connection stays HTTP."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -181,13 +183,11 @@ async def test_a_refused_handshake_comes_back_as_it_is_and_the_connection_goes_o
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 7\r\nX-Why: rules\r\n\r\nnot you")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    async with scripted_origin(script) as origin:
-        edge = start_edge(origin.config())
-        async with await Connection.open(edge) as client:
-            for _ in range(3):
-                refused = await client.call("/ws", UPGRADE)
-                assert (refused.status, refused.body, refused.header("X-Why")) == (403, b"not you", "rules")
-            assert (await client.call("/")).body == b"ok"
+    async with scripted_origin(script, listener=listener), await Connection.open(scripted_edge) as client:
+        for _ in range(3):
+            refused = await client.call("/ws", UPGRADE)
+            assert (refused.status, refused.body, refused.header("X-Why")) == (403, b"not you", "rules")
+        assert (await client.call("/")).body == b"ok"
 
 
 async def test_a_websocket_client_sees_a_refusal(edge: EdgeProcess) -> None:

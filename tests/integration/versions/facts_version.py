@@ -1,8 +1,8 @@
 """Tells what reached it: ``python -m tests.integration.versions.facts_version``.
 
-``/version`` answers with the tag, ``/crash`` ends the process, ``/print`` prints the body's lines, every other path
-answers with facts in JSON. With ``$OPEN_WHEN`` it listens only once that file is there; with ``$READY_WHEN`` the path
-``/ready`` answers 503 until then.
+``/version`` answers with the tag, ``/crash`` ends the process, ``/print`` prints the body's lines, every
+other path answers with facts in JSON. With ``$OPEN_WHEN`` it listens only once that file is there; with
+``$READY_WHEN`` the path ``/ready`` answers 503 until then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 import zlib
 from pathlib import Path
 
-from tests.integration.versions.small_server import Exchange, metadata, run
+from tests.integration.versions.small_server import Exchange, metadata, run, say
 
 VARIABLES = ("PORT", "CF_VERSION_METADATA", "GATEWAY_URL", "EXTRA")
 ME = metadata()
@@ -25,7 +25,7 @@ async def handle(exchange: Exchange) -> None:
         case "/version":
             await exchange.send(ME.tag.encode())
         case "/crash":
-            print("about to crash", flush=True)
+            say("about to crash")
             os._exit(3)
         case "/print":
             pieces: list[bytes] = []
@@ -69,6 +69,6 @@ def wait_for_file(name: str) -> None:
 
 
 if __name__ == "__main__":
-    print(f"{ME.tag} begins", flush=True)
+    say(f"{ME.tag} begins")
     wait_for_file("OPEN_WHEN")
     run(handle)

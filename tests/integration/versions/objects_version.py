@@ -1,9 +1,9 @@
 """Durable Objects whose every event is written down: ``python -m tests.integration.versions.objects_version``.
 
-Appends a JSON line to ``$RECORD`` for each request (``request``), and for each reset notice as it comes (``reset``) and
-after it was answered (``reset answered``). All versions write to one file, so that the order of events shows. A notice is
-answered after ``$RESET_SECONDS``; ``/hold`` waits for the file ``?until=``. A WebSocket handshake is accepted, the tag sent, and
-what comes is sent back until somebody ends the connection.
+Appends a JSON line to ``$RECORD`` for each request (``request``), and for each reset notice as it comes
+(``reset``) and after it was answered (``reset answered``). All versions write to one file, so that the order
+of events shows. A notice is answered after ``$RESET_SECONDS``; ``/hold`` waits for the file ``?until=``. A
+WebSocket handshake is accepted, the tag sent, and what comes is sent back until somebody ends the connection.
 """
 
 from __future__ import annotations

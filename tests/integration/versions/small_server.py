@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import resource
+import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 from urllib.parse import parse_qsl
 
 BLOCK_BYTES = 2**18
@@ -24,6 +25,13 @@ def metadata() -> Metadata:
     """Return id and tag from ``$CF_VERSION_METADATA``."""
     told = json.loads(os.environ["CF_VERSION_METADATA"])
     return Metadata(told["id"], told["tag"])
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line, at once."""
+    stream = sys.stdout if stream is None else stream
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 class Exchange:

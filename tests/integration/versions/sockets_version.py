@@ -1,7 +1,8 @@
 """WebSockets: ``python -m tests.integration.versions.sockets_version``.
 
-``/echo`` echoes; ``/close?code=&reason=`` closes as told; ``/drop`` ends the connection without a close frame; ``/refuse`` answers 403. Over
-plain HTTP ``/closed?name=`` tells how the socket that was opened with this ``?name=`` was closed, ``/version`` the tag.
+``/echo`` echoes; ``/close?code=&reason=`` closes as told; ``/drop`` ends the connection without a close
+frame; ``/refuse`` answers 403. Over plain HTTP ``/closed?name=`` tells how the socket that was opened with
+this ``?name=`` was closed, ``/version`` the tag.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bodies of any length, and answers that do not come: ``python -m tests.integration.versions.streams_version``.
 
-``/upload`` counts a body; ``/download?bytes=`` sends one (``&chunked=1`` without a length); ``/cut?bytes=&sent=`` promises more than it
-sends and waits; ``/pid`` tells the process's id; ``/hang`` never answers. Both end once the
-gateway ends the connection.
+``/upload`` counts a body; ``/download?bytes=`` sends one (``&chunked=1`` without a length);
+``/cut?bytes=&sent=`` promises more than it sends and waits; ``/pid`` tells the process's id; ``/hang`` never
+answers. Both end once the gateway ends the connection.
 """
 
 from __future__ import annotations

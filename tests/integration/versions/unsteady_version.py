@@ -1,7 +1,7 @@
 """Versions that do not do well: ``python -m tests.integration.versions.unsteady_version HOW``.
 
-``dies`` ends before it listens; ``falls`` listens and then ends; ``sleeps`` never listens; ``family`` serves its own pid and
-those of a child and a grandchild, which ignore every polite signal.
+``dies`` ends before it listens; ``falls`` listens and then ends; ``sleeps`` never listens; ``family`` serves
+its own pid and those of a child and a grandchild, which ignore every polite signal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from typing import NoReturn
 
-from tests.integration.versions.small_server import Exchange, run
+from tests.integration.versions.small_server import Exchange, run, say
 
 LIVES_SECONDS = 0.3
 PIDS: list[int] = [os.getpid()]
@@ -26,15 +26,15 @@ async def tell_pids(exchange: Exchange) -> None:
 
 def die() -> NoReturn:
     """End with last words on both streams."""
-    print("reading <settings> & more", flush=True)
-    print("fatal: no database", file=sys.stderr, flush=True)
+    say("reading <settings> & more")
+    say("fatal: no database", sys.stderr)
     sys.exit(7)
 
 
 def fall() -> None:
     """Serve for a moment, then end as a crash does."""
     threading.Timer(LIVES_SECONDS, lambda: os._exit(9)).start()
-    print("serving for a moment", flush=True)
+    say("serving for a moment")
     run(tell_pids)
 
 
@@ -51,7 +51,7 @@ def start_family() -> None:
 def be_child() -> None:
     """Start a grandchild, tell its pid, and stay."""
     grandchild = subprocess.Popen([sys.executable, "-c", _STAY])
-    print(grandchild.pid, flush=True)
+    say(str(grandchild.pid))
     exec(_STAY)  # noqa: S102 - our own line
 
 

@@ -7,6 +7,7 @@
     ├── InvalidCohortName         a cohort's name breaks R72
     ├── ConfigError               the configuration names something that cannot be
     ├── StateInUse                another gateway holds the state folder
+    ├── StateTooNew               a newer gateway has written the state folder
     ├── StateUnavailable          the state folder cannot be written (full or read-only)
     ├── NotFound                  a Worker, version, deployment or object that is not there
     ├── AmbiguousReference        a tag or id prefix that names several versions
@@ -98,6 +99,18 @@ class StateUnavailable(GatewayError):
         super().__init__(
             f"the state in {folder} cannot be written: {cause}",
             remedy="Free disk space or make the folder writable, then try again; nothing was changed.",
+        )
+
+
+class StateTooNew(GatewayError):
+    """A newer gateway has written the state folder."""
+
+    status, code, fault = 409, 90_022, "client"
+
+    def __init__(self, folder: Path, schema: int) -> None:
+        super().__init__(
+            f"the state in {folder} was written by a newer gateway (schema {schema})",
+            remedy="Start that gateway, or give this one its own folder with --state DIR.",
         )
 
 

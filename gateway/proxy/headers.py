@@ -141,14 +141,17 @@ def without_fields(lines: Iterable[bytes], names: Iterable[bytes]) -> list[bytes
 
 
 def allowed_trailers(lines: Iterable[bytes]) -> list[bytes]:
-    """Leave out what RFC 9110 section 6.5.1 keeps out of trailers, and the gateway's own names."""
+    """Leave out what RFC 9110 section 6.5.1 keeps out of trailers, and every field that means something here."""
     kept = []
     for line in lines:
         name = line.partition(b":")[0].lower()
-        if name not in _NO_TRAILERS and request_field(name) is not Field.DROP:
+        if name not in _NO_TRAILERS and request_field(name) is Field.PASS:
             kept.append(line)
     return kept
 
+
+_HOPS_DIGITS: Final = 9
+"""RFC 9110 7.6.2: more hops than this recipient counts become the most it counts."""
 
 HOPS_COUNTED: Final = frozenset({"TRACE", "OPTIONS"})
 """RFC 9110 7.6.2: the methods for which ``Max-Forwards`` means something."""
@@ -156,9 +159,10 @@ HOPS_COUNTED: Final = frozenset({"TRACE", "OPTIONS"})
 
 def one_hop_fewer(method: str, max_forwards: bytes) -> bytes:
     """Return ``Max-Forwards`` for the next hop; what is no number, or of another method, stays as it is."""
-    if method in HOPS_COUNTED and max_forwards.isdigit():
-        return b"%d" % (int(max_forwards[:9]) - 1)
-    return max_forwards
+    if method not in HOPS_COUNTED or not max_forwards.isdigit():
+        return max_forwards
+    hops = max_forwards.lstrip(b"0") or b"0"
+    return b"%d" % max(int(hops) - 1 if len(hops) <= _HOPS_DIGITS else 10**_HOPS_DIGITS - 1, 0)
 
 
 _NEVER_TUNNELLED: Final = re.compile(rb"(h2c?|http/.*|tls/.*)", re.IGNORECASE)
@@ -204,7 +208,7 @@ class DecisionHeaders:
         """Return both lines, with their CRLF between but not behind."""
         start = self._start[reason]
         if point is not None:
-            start += b", point=%.3f" % point
+            start += b", point=%d.%03d" % divmod(int(point * 1000), 1000)  # cut, so that it stays below 100
         line = start + self._end
         if cohort:
             line += f", cohort={sf_string(cohort)}".encode("ascii")

@@ -35,7 +35,6 @@ from gateway.proxy.headers import (
 from gateway.proxy.memo import HeadMemo
 from gateway.proxy.messages import MalformedRequest, RequestHead
 
-_TOKEN_METHOD: Final = re.compile(rb"[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,40} ")
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _MAX_PORT: Final = 65_535
@@ -142,7 +141,7 @@ class RequestReader:
                 raise self._problem from None
             raise error.__context__ or error from None
         except httptools.HttpParserInvalidMethodError:
-            raise _unknown_method(data if began_idle else b"") from None
+            raise MalformedRequest(501, "the request does not start with a method known here") from None
         except httptools.HttpParserError as error:
             if not self._last_request_read:
                 raise MalformedRequest(400, str(error)) from None
@@ -421,12 +420,6 @@ def host_of(authority: bytes) -> str | None:
 def method_name(method: bytes) -> str:
     """Return a method as text; llhttp knows some forty."""
     return method.decode("ascii")
-
-
-def _unknown_method(data: bytes) -> MalformedRequest:
-    if _TOKEN_METHOD.match(data):
-        return MalformedRequest(501, "the request method is not known here")
-    return MalformedRequest(400, "the request line starts with no method")
 
 
 def _spellings() -> dict[bytes, Field]:

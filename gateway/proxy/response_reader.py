@@ -114,7 +114,7 @@ class ResponseReader:
                     self._whole_answer(known, data[end:])
                     return
                 self._feed(data)
-                if self.complete and not self.excess and self._head.is_repeatable and not self._trailers:
+                if self.complete and not self.excess and self._head.is_repeatable and not self._interim:
                     self._memo.remember(data[:end], self._head)
                 return
         self._feed(data)

@@ -40,10 +40,10 @@ class Split(NamedTuple):
 def split_of(shares: Sequence[VersionShare]) -> Split:
     """Lay the shares end to end; versions at 0% have no range and are left out (R14).
 
-    The last range always ends at 100: percentages may miss 100 by 0.001 (R13), and no point may fall outside.
+    The ranges always end at 100: percentages may miss it by 0.001 (R13), and no point may fall outside.
     """
     with_traffic = [share for share in shares if share.percentage > 0]
-    highs = list(accumulate(share.percentage for share in with_traffic))
+    highs = [min(high, FULL) for high in accumulate(share.percentage for share in with_traffic)]
     highs[-1] = FULL
     lows = [0.0, *highs[:-1]]
     return Split(

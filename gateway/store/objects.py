@@ -259,9 +259,10 @@ class ObjectTable:
         pins = () if pin is None else (PinInterval(known.version_of[pin], 0, None),)
         held = Assignment(known.version_of[table.version[row]], table.deployment[row])
         held = follow_pinned(point, held, known.steps[table.judged[row] :], known.rule, pins)
-        return AssignedObject(
-            key, point, held.version_id, held.version_id, held.deployment_number, pin is not None
-        )
+        running = known.version_of[table.running[row]]
+        if id_ not in table.wait_ends_at or running not in known.runnable:
+            running = held.version_id
+        return AssignedObject(key, point, held.version_id, running, held.deployment_number, pin is not None)
 
     async def activation_over(self) -> None:
         """Return when no deployment is being made active."""
@@ -389,20 +390,24 @@ class ObjectTable:
         async with self._flushing:
             for known in list(self._workers.values()):
                 for table in list(known.classes.values()):
-                    while table.dirty or table.moves:
-                        await self._flush_some(table)
+                    if table.dirty or table.moves:
+                        await self._flush_class(table)
 
-    async def _flush_some(self, table: ClassTable) -> None:
-        ids = list(table.dirty)[:FLUSH_ROWS] if len(table.dirty) > FLUSH_ROWS else list(table.dirty)
-        names = [(id_, table.dirty.pop(id_)) for id_ in ids]
-        rows = [table.stored_row(id_, name) for id_, name in names]
+    async def _flush_class(self, table: ClassTable) -> None:
+        """Write what is unwritten now; what is used meanwhile is written the next time."""
+        dirty, table.dirty = table.dirty, {}
         moves, table.moves = table.moves, []
+        ids = list(dirty)
         try:
-            await self._store.write_objects(rows, moves)
+            for start in range(0, max(len(ids), 1), FLUSH_ROWS):
+                some = ids[start : start + FLUSH_ROWS]
+                await self._store.write_objects([table.stored_row(id_, dirty[id_]) for id_ in some], moves)
+                moves = []
+                for id_ in some:
+                    del dirty[id_]
         except BaseException:
             table.moves = moves + table.moves
-            for id_, name in names:
-                table.dirty[id_] = name or table.dirty.get(id_)
+            table.dirty = {**table.dirty, **dirty}
             raise
 
     async def keep_flushing(self) -> None:
@@ -485,7 +490,7 @@ class ObjectTable:
             PinError: The version is not in the active deployment.
             StateUnavailable: Nothing was changed.
         """
-        known, table = self._workers[key.worker], self._table(key.worker, key.class_name)
+        table, known = self._table(key.worker, key.class_name), self._workers[key.worker]
         if not known.steps or version_id not in known.steps[-1].deployed:
             raise PinError(
                 f"version {version_id} is not in the active deployment of {key.worker}",
@@ -500,7 +505,7 @@ class ObjectTable:
             PinError: The object is not pinned.
             StateUnavailable: Nothing was changed.
         """
-        known, table = self._workers[key.worker], self._table(key.worker, key.class_name)
+        table, known = self._table(key.worker, key.class_name), self._workers[key.worker]
         if key.id not in table.pins:
             raise PinError(f"object {key.class_name}/{key.name} is not pinned", remedy="Nothing needs doing.")
         return await self._change_pin(known, table, key, None, now)
@@ -508,9 +513,11 @@ class ObjectTable:
     async def _change_pin(
         self, known: WorkerObjects, table: ClassTable, key: ObjectKey, version_id: VersionId | None, now: float
     ) -> ObjectView:
-        id_, current = key.id, known.current
-        self.use(key, now)
+        id_ = key.id
+        while self.use(key, now) is None:
+            await self.activation_over()
         await self.flush()
+        current = known.current
         pin = None
         if version_id is not None:
             pin = PinRow(table.key, id_, known.number_of[version_id], current, None, now)

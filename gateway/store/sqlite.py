@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
-from gateway.errors import StateUnavailable
+from gateway.errors import StateTooNew, StateUnavailable
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
 from gateway.model.version import (
     CommandRuntime,
@@ -91,7 +91,7 @@ class SqliteStore:
     that nothing is ever half written.
 
     Raises:
-        StateInUse: Another gateway holds the folder.
+        StateInUse: Another gateway holds the folder. StateTooNew: A newer one has written it.
         StateUnavailable: The folder or database cannot be used; every method may raise it.
     """
 
@@ -101,10 +101,10 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         try:
             self._database = self._thread.submit(self._open).result()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateTooNew) as error:
             self._thread.shutdown()
             self._lock.release()
-            raise StateUnavailable(folder, error) from error
+            raise error if isinstance(error, StateTooNew) else StateUnavailable(folder, error) from error
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self.folder / DATABASE, isolation_level=None)
@@ -114,7 +114,7 @@ class SqliteStore:
         database.execute("PRAGMA foreign_keys = ON")
         (found,) = database.execute("PRAGMA user_version").fetchone()
         if found > SCHEMA_VERSION:
-            raise sqlite3.DatabaseError(f"it was written by a newer gateway (schema {found})")
+            raise StateTooNew(self.folder, found)
         if found == 0:
             schema = files("gateway.store").joinpath("schema.sql").read_text("utf-8")
             database.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")

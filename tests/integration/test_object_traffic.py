@@ -109,7 +109,7 @@ def one_object(edge: EdgeProcess, name: str) -> Mapping[str, Any]:
 def test_a_request_is_addressed_to_its_object(
     halves: EdgeProcess, target: str, headers: dict[str, str], object_name: str, seen: str
 ) -> None:
-    """Design 5: ``path:``, ``header:``, ``query:``, ``cookie:``, the stub address; ``Gateway-Object`` says which."""
+    """Design 5: ``path:``, ``header:``, ``query:``, ``cookie:``, stub address; ``Gateway-Object`` says which."""
     answer = call(halves, target, {"Gateway-Object": "Cart/forged", **headers})
 
     assert answer.status == 200
@@ -196,7 +196,7 @@ def test_a_sticky_object_keeps_its_version_until_that_leaves(start_edge: StartEd
 
 
 def test_a_hashed_object_follows_its_point_at_each_deployment(start_edge: StartEdge) -> None:
-    """R46-R49, ``hash``: each deployment assigns every object; the growing version keeps its own; swapping flips."""
+    """R46-R49, ``hash``: each deployment assigns all objects; a growing version keeps its own; swapping flips."""
     edge = start_edge(carts("hash", {"v1": 80, "v2": 20}))
     held: set[str] = set()
     for v2 in (20, 50, 100):
@@ -413,7 +413,7 @@ def test_an_object_whose_version_is_taken_out_of_the_file_is_served_all_the_whil
 
 
 def test_a_pinned_object_stays_on_its_version_whatever_the_percentages_say(start_edge: StartEdge) -> None:
-    """Issue 2, item 5 (pins): moved at once with a reset; kept over deployments; deployed versions only; let go."""
+    """Issue 2, item 5 (pins): moved at once with a reset; kept over deployments; only deployed ones; let go."""
     edge = start_edge(carts(shares={"v1": 50, "v2": 50}))
     name = name_on(edge, "v1")
 

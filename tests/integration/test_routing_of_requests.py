@@ -347,7 +347,8 @@ def test_a_version_sees_the_edge_s_fields_and_not_those_a_client_made_up(edge: E
     """Design 3.5: CF- fields and X-Forwarded-For come; the gateway's private fields cannot be smuggled in."""
     forged = {
         "CF-Ray": "forged", "CF-Connecting-IP": "6.6.6.6", "X-Forwarded-Proto": "forged",
-        "Gateway-Object": "forged", "Gateway-Version": "forged", "CF_Connecting_IP": "forged", "X-Forwarded-For": "10.0.0.1",
+        "Gateway-Object": "forged", "Gateway-Version": "forged", "CF_Connecting_IP": "forged",
+        "X-Forwarded-For": "10.0.0.1",
     }  # fmt: skip
     answer = call(edge, "/a%2Fb?c=%20d", forged)
 

@@ -202,7 +202,7 @@ async def send_now_and_then(reader: asyncio.StreamReader, writer: asyncio.Stream
 )
 @pytest.mark.parametrize("head", ["GET", "POST"])
 async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
-    edge: EdgeProcess,
+    scripted_edge: EdgeProcess,
     listener: socket.socket,
     head: str,
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
@@ -210,7 +210,7 @@ async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
 ) -> None:
     """Reliability §1: a naive proxy "kept the origin busy after the client had gone"; also in mid-upload."""
     async with scripted_origin(script, listener=listener) as origin:
-        client = await Connection.open(edge)
+        client = await Connection.open(scripted_edge)
         fields = {"Content-Length": "1000"} if head == "POST" else {}
         await client.send(client.head("/", fields, head) + b"x" * (10 if fields else 0))
         await eventually(lambda: origin.open == 1, "the request to arrive")
@@ -227,14 +227,14 @@ async def test_a_version_is_not_kept_busy_for_a_client_that_has_gone(
 @pytest.mark.parametrize("leave", ["reset", "close"])
 @pytest.mark.parametrize("script", [say_nothing, send_now_and_then], ids=lambda script: script.__name__)
 async def test_a_client_that_has_gone_is_noticed_behind_requests_that_wait(
-    edge: EdgeProcess,
+    scripted_edge: EdgeProcess,
     listener: socket.socket,
     script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
     leave: str,
 ) -> None:
     """Reliability §1, as above: a client that sent two more requests before it left is gone as well."""
     async with scripted_origin(script, listener=listener) as origin:
-        client = await Connection.open(edge)
+        client = await Connection.open(scripted_edge)
         await client.send(client.head("/") * 3)
         await eventually(lambda: origin.open == 1, "the request to arrive")
         if script is not say_nothing:

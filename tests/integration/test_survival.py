@@ -9,6 +9,7 @@ import resource
 import signal
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ async def deploy_for_ever(edge: EdgeProcess, said: Acknowledged, chance: random.
 
 
 async def use_objects(edge: EdgeProcess, said: Acknowledged, chance: random.Random) -> None:
-    """Use objects, known ones and new ones, until the gateway is gone; note who answered, and by which deployment."""
+    """Use objects, known ones and new ones, until the gateway is gone; note each version and deployment."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         async with await Connection.open(edge) as connection:
             while True:
@@ -148,6 +149,30 @@ def test_an_acknowledged_pin_survives_kill_9(start_edge: StartEdge) -> None:
         edge.start()
         assert call(edge, f"/cart/{name}").json()["tag"] == tag
         assert edge.api.object("shop", "Cart", name)["object"]["pinned"] == edge.version_state(tag)["id"]
+
+
+def test_a_stop_in_the_midst_of_a_write_notes_nothing_twice(start_edge: StartEdge) -> None:
+    """Issue 2, item 5 (history): each move is told once, also where the gateway ends while it is written."""
+    edge = start_edge(carts(v1=100))
+    names = [f"cart-{number}" for number in range(20)]
+    for name in names:
+        call(edge, f"/cart/{name}")
+    edge.api.deploy("shop", spec(v2=100))
+    with contextlib.closing(sqlite3.connect(edge.state / "gateway.sqlite", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")  # from now on the gateway's writes wait, for up to five seconds
+        for name in names:
+            assert call(edge, f"/cart/{name}").json()["tag"] == "v2"
+        time.sleep(0.8)  # by now it has begun to write; where it has not, nothing is shown by this run
+        edge.send(signal.SIGTERM)
+        edge.wait_for_log("gateway.stopping")
+        time.sleep(0.5)  # by now it would be over, were it not for the write
+        database.execute("ROLLBACK")
+    assert edge.wait() == 0
+
+    edge.start()
+    for name in names:
+        history = edge.api.object("shop", "Cart", name)["history"]
+        assert [(event["deployment"], event["tag"]) for event in history] == [(1, "v1"), (2, "v2")]
 
 
 # One gateway a folder.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 PATIENCE_SECONDS: Final = 30.0
-"""Far more than any of it takes, so that a loaded machine fails no test; a test that passes never waits so long."""
+"""Far more than any of it takes, so that a loaded machine fails no test; one that passes never waits so long."""
 
 _POLL_SECONDS: Final = 0.01
 

@@ -230,7 +230,7 @@ def test_the_decision_is_a_dictionary(tag: str, reason: Reason) -> None:
     assert fields["Gateway-Version"] == A
     assert ("tag" in members) is bool(tag)
     assert (str(members["worker"]), str(members["reason"]), str(members["deployment"])) == ("shop", reason, "dep-1")
-    assert float(str(members["point"])) == pytest.approx(12.346)
+    assert float(str(members["point"])) == pytest.approx(12.345)
     assert members["cohort"] == "team"
     assert members["ignored"] == "override:not-deployed cohort:unknown"
 

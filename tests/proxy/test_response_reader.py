@@ -64,7 +64,6 @@ MALFORMED = {
     "101 without Upgrade": answer("Connection: upgrade", status="101 Switching Protocols"),
     "101 without Connection": answer("Upgrade: websocket", status="101 Switching Protocols"),
     "101 in HTTP/1.0": answer("Connection: upgrade", "Upgrade: x", status="101 Switching Protocols", version="1.0"),
-    "RTSP behind an interim answer": answer(status="100 Continue") + b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
 }
 
 

@@ -118,15 +118,18 @@ class RequestReader:
                 self._head = known
                 self._sink.on_request(known)
                 return
-        self._feed(data)
+        self._is_idle = False  # until all of it was read without a problem
+        while data:
+            data = self._read(data)
         self._is_idle = not (self._in_head or self._in_body or self._last_request_read or self._held is not None)
 
-    def _feed(self, data: bytes) -> None:
+    def _read(self, data: bytes) -> bytes:
+        """Read a piece, and return what stands behind an upgrade that is not honoured: it is read anew."""
         if self._held is not None:
             self._held += data
-            return
+            return b""
         if self._last_request_read:
-            return  # RFC 9112 9.6: after a request with "close" nothing more is read
+            return b""  # RFC 9112 9.6: after a request with "close" nothing more is read
         began_idle = not self._in_head and not self._in_body
         heads_before, body_before = self._heads, self._body_bytes
         was_chunked = self._in_body and self._head.chunked
@@ -134,8 +137,7 @@ class RequestReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as stop:
-            self._feeding = False
-            self._stopped_at_upgrade(data[stop.args[0] :])
+            return self._stopped_at_upgrade(data[stop.args[0] :])
         except httptools.HttpParserCallbackError as error:
             if self._problem is not None:
                 raise self._problem from None
@@ -153,6 +155,7 @@ class RequestReader:
             self._count_framing(len(data) - (self._body_bytes - body_before))
         elif began_idle and self._heads == heads_before + 1 and self._head.is_repeatable:
             self._memo.remember(data, self._head)
+        return b""
 
     def take_held(self) -> bytes:
         """Return what the client sent behind an upgrade request; it belongs to the new protocol."""
@@ -165,24 +168,22 @@ class RequestReader:
         if self._feeding:  # refused before llhttp has even stopped at it
             self._upgrade_refused = True
             return
-        held, self._held = self._held, None
+        held, self._held = self._held or b"", None
         self._parser = httptools.HttpRequestParser(self)
         if not self._head.keep_alive:
             self._last_request_read = True
-        self._is_idle = not self._last_request_read
-        if held:
-            self.feed(held)
+        self.feed(held)
 
-    def _stopped_at_upgrade(self, rest: bytes) -> None:
+    def _stopped_at_upgrade(self, rest: bytes) -> bytes:
+        """Hold what belongs to the new protocol, or return it, to be read as HTTP with the same framing."""
         refused, self._upgrade_refused = self._upgrade_refused, False
         if self._head.protocols and not refused:
             self._held = rest
-            return
+            return b""
         self._parser = httptools.HttpRequestParser(self)
         if self._head.has_body:
             self._go_on_with_body()
-        if rest:
-            self._feed(rest)
+        return rest
 
     def _go_on_with_body(self) -> None:
         framing = (

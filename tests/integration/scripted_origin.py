@@ -24,7 +24,7 @@ class Origin:
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self.url = ""
         self.connections = 0
         self.open = 0
@@ -33,28 +33,34 @@ class Origin:
         """Return a configuration whose one version this is; ``gateway`` are keys such as ``timeouts``."""
         return one_worker([{"tag": "v1", "url": self.url}], {"v1": 100}, gateway=gateway)
 
-    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Let the script serve one connection."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self.connections += 1
         self.open += 1
+        self._tasks[asyncio.get_running_loop().create_task(self._serve(reader, writer))] = writer
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             # What ends a script is the test's affair: its end, the peer's end, or ours.
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._script(reader, writer)
         finally:
             self.open -= 1
-            self._tasks.discard(task)
             writer.close()
 
     async def end(self) -> None:
-        """End what the scripts still do."""
-        tasks = list(self._tasks)
+        """End what the scripts still do, and every connection; what a script raised is raised here."""
+        tasks, self._tasks = self._tasks, {}
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in tasks.values():
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
 
 def new_listener() -> socket.socket:
@@ -83,6 +89,8 @@ async def scripted_origin(
         yield origin
     finally:
         server.close()
+        await origin.end()
+        await asyncio.sleep(0)  # a connection that was being accepted
         await origin.end()
         await server.wait_closed()
 

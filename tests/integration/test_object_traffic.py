@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -289,8 +290,9 @@ def test_the_version_that_loses_an_object_is_told_before_the_other_sees_it(
         assert about["resets"] == 1
 
 
+@pytest.mark.parametrize("together", [False, True])
 async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_being_told(
-    start_edge: StartEdge, tmp_path: Path
+    start_edge: StartEdge, tmp_path: Path, *, together: bool
 ) -> None:
     """R46, "only one version of a given Durable Object runs at a time": also for requests side by side."""
     record = tmp_path / "record"
@@ -301,7 +303,15 @@ async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_bei
         await asyncio.to_thread(call, edge, f"/cart/{name}")
         await asyncio.to_thread(edge.api.deploy, "shop", spec(v2=100))
         connections = [await Connection.open(edge) for _ in range(6)]
-        answers = await asyncio.gather(*(connection.call(f"/cart/{name}") for connection in connections))
+        for connection in connections:
+            assert (await connection.call("/cdn-cgi/trace")).status == 200
+        if together:
+            edge.send(signal.SIGSTOP)  # so that it finds all requests at once when it goes on
+        for connection in connections:
+            await connection.send(connection.head(f"/cart/{name}"))
+        if together:
+            edge.send(signal.SIGCONT)
+        answers = [await connection.answer() for connection in connections]
         for connection in connections:
             await connection.close()
         assert {answer.json()["tag"] for answer in answers} == {"v2"}
@@ -312,6 +322,36 @@ async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_bei
             ("request", "v1"), ("reset", "v1"), ("reset answered", "v1"), *[("request", "v2")] * 6,
         ]  # fmt: skip
         return
+
+
+async def test_an_object_that_moves_again_while_its_version_is_being_told_is_served(
+    start_edge: StartEdge, tmp_path: Path
+) -> None:
+    """R46 and R56: two moves, each with its notice, overlap; every request is answered, and both versions are told."""
+    record = tmp_path / "record"
+    edge = start_edge(carts(shares={"v1": 100, "v2": 0}, RECORD=str(record), RESET_SECONDS="0.4"))
+    await asyncio.to_thread(call, edge, "/cart/x")
+    asked = []
+    connections = []
+    for shares in ({"v2": 100.0}, {"v1": 100.0}, {"v2": 100.0}):
+        await asyncio.to_thread(edge.api.deploy, "shop", spec(**shares))
+        told = len([event for event in recorded(record, "x") if event["event"] == "reset"])
+        for _ in range(2):
+            connections.append(await Connection.open(edge))
+            asked.append(asyncio.create_task(connections[-1].call("/cart/x")))
+        await eventually(
+            lambda n=told: len([e for e in recorded(record, "x") if e["event"] == "reset"]) > n,  # type: ignore[misc]
+            "the notice",
+        )
+    answers = await asyncio.gather(*asked)
+    for connection in connections:
+        await connection.close()
+
+    assert [answer.status for answer in answers] == [200] * 6
+    assert one_object(edge, "x")["resets"] == 3
+    resets = [event["version"] for event in recorded(record, "x") if event["event"] == "reset"]
+    assert sorted(resets) == ["v1", "v1", "v2"]
+    assert edge.log("task.failed") == []
 
 
 def test_a_version_that_does_not_take_the_notice_holds_nothing_up(start_edge: StartEdge, tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""A whole control plane on a real store, served on a free port; only the data plane and the versions are missing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+from prometheus_client.metrics_core import Metric
+
+from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
+from gateway.control.catalog import Catalog
+from gateway.control.deployments import Deployments, WantedShare
+from gateway.control.explaining import Explainer
+from gateway.model.durable_object import AssignmentRule, ObjectKey
+from gateway.model.version import CommandRuntime, VersionId
+from gateway.observability.metrics import Recorder, collect
+from gateway.routing.object_names import parse_binding
+from gateway.settings import RoutingSettings
+from gateway.store.objects import ObjectTable
+from gateway.store.sqlite import SqliteStore
+from tests.control.parts import CLOCK, FakePlane, FakeUpstream, LiveTable, live_table
+from tests.model.examples import API, SHOP, A, B, C, X, version
+
+SECRET = "hunter2-do-not-tell"  # noqa: S105 - what must never be told
+VERSIONS = (
+    version(A, 1, tag="v1"),
+    version(B, 2, tag="v2", runtime=CommandRuntime(("python", "-m", "app"), env=(("TOKEN", SECRET),))),
+    version(C, 3),
+    version(X, 1, tag="v1", worker=API),
+)
+
+Client = TestClient[Request, Application]
+
+
+@dataclass
+class ControlPlane:
+    """What a test may look at behind the API."""
+
+    client: Client
+    catalog: Catalog
+    objects: ObjectTable
+    store: SqliteStore
+    plane: FakePlane
+
+    def use(self, *names: str, now: float = CLOCK) -> list[VersionId]:
+        """Use carts, as the data plane does."""
+        found = [self.objects.use(ObjectKey(SHOP, "Cart", name), now) for name in names]
+        return [use.assigned for use in found if use is not None]
+
+
+@asynccontextmanager
+async def control_plane(
+    folder: Path, *, settings: RoutingSettings | None = None, deployed: bool = True
+) -> AsyncIterator[ControlPlane]:
+    """Serve the API; ``shop`` has v1 at 80% and v2 at 20%, and carts; ``api`` has nothing deployed.
+
+    Worker ``gone`` stands in the catalog only, as one that was taken out of the configuration.
+    """
+    store = SqliteStore(folder)
+    await store.add_versions(VERSIONS)
+    catalog, objects, plane = Catalog(VERSIONS, []), ObjectTable(store), FakePlane()
+    for name, classes in ((SHOP, ["Cart"]), (API, [])):
+        objects.set_worker(name, AssignmentRule.STICKY, classes)
+        objects.add_versions(name, catalog.record(name).versions.values())
+        objects.set_runnable(name, frozenset(catalog.record(name).versions))
+    bindings = (parse_binding("Cart", "path:/cart/{name}"),)
+
+    def table() -> LiveTable:
+        return live_table(catalog, {SHOP: ["*/*"], API: []}, bindings)
+
+    def status() -> GatewayStatus:
+        workers = (
+            WorkerStatus(SHOP, ("*/*", "shop.localhost/*"), AssignmentRule.STICKY),
+            WorkerStatus(API, ("api.localhost/*",), AssignmentRule.HASH),
+        )
+        return GatewayStatus("http://127.0.0.1:1", "http://127.0.0.1:2", 123, 42, str(folder), None, 8787, workers)
+
+    def metrics() -> Iterator[Metric]:
+        recorder = Recorder()
+        recorder.metrics_of(A).add("percentage", 200, "ok", 120, 0, 5)
+        return collect(recorder, VERSIONS)
+
+    deployments = Deployments(
+        catalog,
+        store,
+        objects,
+        plane,
+        settings or RoutingSettings(),
+        new_id=lambda worker, number: f"{worker}-{number}",
+        clock=lambda: CLOCK,
+    )
+    parts = ApiParts(
+        catalog=catalog,
+        deployments=deployments,
+        explainer=Explainer(table, objects.peek, 42),
+        objects=objects,
+        upstreams={one.id: FakeUpstream(one) for one in VERSIONS[:2]},
+        status=status,
+        metrics=metrics,
+        clock=lambda: CLOCK,
+        after_pin=lambda worker: plane.calls.append(f"after pin {worker}"),
+        allowed_hosts=("gateway.test",),
+    )
+    try:
+        if deployed:
+            await deployments.create(catalog.record(SHOP), [WantedShare("v2", 20), WantedShare("v1", 80)])
+        async with TestClient(TestServer(make_app(parts))) as client:
+            yield ControlPlane(client, catalog, objects, store, plane)
+        await objects.flush()
+    finally:
+        await store.close()

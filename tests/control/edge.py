@@ -1,4 +1,4 @@
-"""A whole control plane on a real store, served on a free port; only the data plane and the versions are missing."""
+"""A whole control plane on a real store, served on a free port; the data plane and the versions are missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gateway.store.sqlite import SqliteStore
 from tests.control.parts import CLOCK, FakePlane, FakeUpstream, LiveTable, live_table
 from tests.model.examples import API, SHOP, A, B, C, X, version
 
-SECRET = "hunter2-do-not-tell"  # noqa: S105 - what must never be told
+SECRET = "hunter2-do-not-tell"
 VERSIONS = (
     version(A, 1, tag="v1"),
     version(B, 2, tag="v2", runtime=CommandRuntime(("python", "-m", "app"), env=(("TOKEN", SECRET),))),

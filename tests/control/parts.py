@@ -1,4 +1,4 @@
-"""The control plane without its gateway: a plane that starts nothing, a store that may fail, a table of live Workers."""
+"""The control plane without its gateway: a plane that starts nothing, a store that may fail, live Workers."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class FakeUpstream:
 
     version: Version
     state: VersionState = VersionState.RUNNING
-    endpoint: Endpoint | None = Endpoint("127.0.0.1", 9102)  # noqa: RUF009 - a frozen value
+    endpoint: Endpoint | None = Endpoint("127.0.0.1", 9102)
     trouble: str = ""
     last_lines: Sequence[str] = ("listening",)
 

@@ -74,7 +74,9 @@ async def test_values_of_variables_are_told_nowhere(edge: ControlPlane) -> None:
 
 async def test_a_deployment_is_active_once_it_is_answered(edge: ControlPlane) -> None:
     """R15, R17, design 8: answers once every later request follows it; the one before is no longer active."""
-    told = await post(edge, DEPLOY, versions=[{"version": "v2", "percentage": 50}, {"version": "v1"}], message="half")
+    told = await post(
+        edge, DEPLOY, versions=[{"version": "v2", "percentage": 50}, {"version": "v1"}], message="half"
+    )
     listed = (await get(edge, DEPLOY))["deployments"]
 
     assert told["deployment"]["active"] is True
@@ -88,7 +90,10 @@ async def test_a_deployment_is_active_once_it_is_answered(edge: ControlPlane) ->
 async def test_a_dry_run_only_tells(edge: ControlPlane) -> None:
     """R49: the warning about a swapped order comes before the deployment is made."""
     told = await post(
-        edge, DEPLOY, versions=[{"version": "v1", "percentage": 80}, {"version": "v2", "percentage": 20}], dry_run=True
+        edge,
+        DEPLOY,
+        versions=[{"version": "v1", "percentage": 80}, {"version": "v2", "percentage": 20}],
+        dry_run=True,
     )
 
     assert told["dry_run"] is True
@@ -111,7 +116,10 @@ async def test_code_updates_and_cohorts_are_kept(tmp_path: Path) -> None:
         made = told["deployment"]
 
         assert made["code_update"] == {"mode": "deferred", "max_delay_seconds": 300.0}
-        assert [(share["tag"], share["percentage"]) for share in made["cohorts"][0]["versions"]] == [("v2", 75), ("v1", 25)]
+        assert [(share["tag"], share["percentage"]) for share in made["cohorts"][0]["versions"]] == [
+            ("v2", 75),
+            ("v1", 25),
+        ]
 
 
 async def test_a_rollback_by_name_and_by_default(edge: ControlPlane) -> None:
@@ -271,7 +279,9 @@ async def test_foreign_requests_are_refused_on_every_path(
 async def test_a_form_cannot_write(edge: ControlPlane) -> None:
     """Design 8: JSON bodies need their content type; what a foreign form can send is refused before it is read."""
     for content_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-        response = await edge.client.post(DEPLOY, data=b'{"versions": [{"version": "v1"}]}', headers={"Content-Type": content_type})
+        response = await edge.client.post(
+            DEPLOY, data=b'{"versions": [{"version": "v1"}]}', headers={"Content-Type": content_type}
+        )
         assert response.status == 415
 
     assert len(edge.catalog.record(SHOP).deployments) == 1

@@ -20,7 +20,11 @@ from tests.control.schemas import openapi, problems, resolved
 from tests.model.examples import SHOP, A, B
 
 DOCUMENT = openapi()
-UNDOCUMENTED = {"/": "a page for people", "/metrics": "OpenMetrics has its own standard", "/api/openapi.yaml": "the document"}
+UNDOCUMENTED = {
+    "/": "a page for people",
+    "/metrics": "OpenMetrics has its own standard",
+    "/api/openapi.yaml": "the document",
+}
 JSON_HEADERS = {"Content-Type": "application/json"}
 
 
@@ -78,10 +82,19 @@ CALLS: list[tuple[str, str, str, Any]] = [
         "post",
         "/api/explain",
         "/api/explain",
-        {"url": "http://shop.localhost/", "headers": [["Cloudflare-Workers-Version-Overrides", "shop=1"]], "count": 3},
+        {
+            "url": "http://shop.localhost/",
+            "headers": [["Cloudflare-Workers-Version-Overrides", "shop=1"]],
+            "count": 3,
+        },
     ),
     ("get", "/api/workers/{worker}/objects", "/api/workers/shop/objects", None),
-    ("get", "/api/workers/{worker}/objects", "/api/workers/shop/objects?class=Cart&search=fo&limit=1&after=00", None),
+    (
+        "get",
+        "/api/workers/{worker}/objects",
+        "/api/workers/shop/objects?class=Cart&search=fo&limit=1&after=00",
+        None,
+    ),
     ("get", "/api/workers/{worker}/objects", "/api/workers/shop/objects?deployment=1", None),
     ("get", "/api/workers/{worker}/objects/diff", "/api/workers/shop/objects/diff?from=1&to=1&limit=5", None),
     ("get", "/api/workers/{worker}/objects/{class}/{object}", "/api/workers/shop/objects/Cart/foo", None),
@@ -91,7 +104,12 @@ CALLS: list[tuple[str, str, str, Any]] = [
         "/api/workers/shop/objects/Cart/foo/pin",
         {"version": "v1"},
     ),
-    ("delete", "/api/workers/{worker}/objects/{class}/{object}/pin", "/api/workers/shop/objects/Cart/pinned/pin", None),
+    (
+        "delete",
+        "/api/workers/{worker}/objects/{class}/{object}/pin",
+        "/api/workers/shop/objects/Cart/pinned/pin",
+        None,
+    ),
 ]
 
 
@@ -102,7 +120,9 @@ async def test_every_answer_is_as_documented(
     """Design 8: an OpenAPI file that is served and tested; required members and types of its schema."""
     if "/pinned/" in path:
         await edge.client.put(path, json={"version": "v1"})
-    response = await edge.client.request(method, path, headers=JSON_HEADERS, data=json.dumps(body) if body else None)
+    response = await edge.client.request(
+        method, path, headers=JSON_HEADERS, data=json.dumps(body) if body else None
+    )
     schema = DOCUMENT["paths"][documented][method]["responses"]["200"]["content"]["application/json"]["schema"]
 
     assert (response.status, response.content_type) == (200, "application/json")
@@ -139,14 +159,17 @@ def test_the_document_is_openapi() -> None:
 
 
 def test_every_path_has_its_parameters_and_an_error() -> None:
-    """House rules, docs are tested: each ``{name}`` is a parameter, each operation says what an error looks like."""
+    """House rules, docs are tested: each ``{name}`` is a parameter, each operation shows its error."""
     for path, item in DOCUMENT["paths"].items():
         listed = {resolved(DOCUMENT, one)["name"] for one in item.get("parameters", ())}
         assert listed == set(re.findall(r"\{(\w+)\}", path)), path
         for method, operation in item.items():
             if method != "parameters":
                 assert operation["summary"]
-                assert resolved(DOCUMENT, operation["responses"]["default"]) is DOCUMENT["components"]["responses"]["Error"]
+                assert (
+                    resolved(DOCUMENT, operation["responses"]["default"])
+                    is DOCUMENT["components"]["responses"]["Error"]
+                )
 
 
 async def check_error(response: ClientResponse, *statuses: int) -> dict[str, Any]:
@@ -165,13 +188,14 @@ async def check_error(response: ClientResponse, *statuses: int) -> dict[str, Any
 
 
 NOT_FOUND = [
-    "/api", "/api/", "/api/statuses", "/api/status/", "/api/workers", "/api/workers/shop", "/nobody", "/api/../x",
-    "/api/workers/nobody/versions", "/api/workers/shop/versions/v9", "/api/workers/shop/versions/%FF",
-    "/api/workers/shop/versions/%00", "/api/workers/nobody/deployments", "/api/workers/shop/deployments/9",
-    "/api/workers/shop/deployments/x", "/api/workers/api/deployments/active", "/api/workers/nobody/objects",
-    "/api/workers/shop/objects?class=Room", "/api/workers/shop/objects/Room/foo", "/api/workers/shop/objects/Cart/nobody",
-    "/api/workers/shop/objects/Cart/%FF", "/api/workers/shop/objects/diff?from=1&to=9",
-    "/api/workers/shop/objects?deployment=9", "/api/workers/api/objects?class=Cart", "/.git/config", "/client/v4/user",
+    "/api", "/api/", "/api/statuses", "/api/status/", "/api/workers", "/api/workers/shop", "/nobody",
+    "/api/../x", "/api/workers/nobody/versions", "/api/workers/shop/versions/v9",
+    "/api/workers/shop/versions/%FF", "/api/workers/shop/versions/%00", "/api/workers/nobody/deployments",
+    "/api/workers/shop/deployments/9", "/api/workers/shop/deployments/x", "/api/workers/api/deployments/active",
+    "/api/workers/nobody/objects", "/api/workers/shop/objects?class=Room", "/api/workers/shop/objects/Room/foo",
+    "/api/workers/shop/objects/Cart/nobody", "/api/workers/shop/objects/Cart/%FF",
+    "/api/workers/shop/objects/diff?from=1&to=9", "/api/workers/shop/objects?deployment=9",
+    "/api/workers/api/objects?class=Cart", "/.git/config", "/client/v4/user",
 ]  # fmt: skip
 
 
@@ -182,10 +206,11 @@ async def test_what_is_not_there_is_404_in_the_one_shape(edge: ControlPlane, pat
 
 
 BAD_QUERIES = [
-    "objects?limit=0", "objects?limit=1001", "objects?limit=-1", "objects?limit=x", "objects?limit=1.5", "objects?limit=",
-    "objects?limit=%2B5", "objects?limit=%D9%A3", "objects?limit=" + "9" * 5_000, "objects?after=x", "objects?after=abc",
-    "objects?after=%D9%A3%D9%A3", "objects?deployment=0", "objects?deployment=x", "objects?deployment=-1", "objects/diff",
-    "objects/diff?from=1", "objects/diff?from=0&to=1", "objects/diff?from=a&to=b", "objects/diff?from=1&to=1&limit=0",
+    "objects?limit=0", "objects?limit=1001", "objects?limit=-1", "objects?limit=x", "objects?limit=1.5",
+    "objects?limit=", "objects?limit=%2B5", "objects?limit=%D9%A3", "objects?limit=" + "9" * 5_000,
+    "objects?after=x", "objects?after=abc", "objects?after=%D9%A3%D9%A3", "objects?deployment=0",
+    "objects?deployment=x", "objects?deployment=-1", "objects/diff", "objects/diff?from=1",
+    "objects/diff?from=0&to=1", "objects/diff?from=a&to=b", "objects/diff?from=1&to=1&limit=0",
 ]  # fmt: skip
 
 
@@ -292,7 +317,7 @@ BAD_BODIES: dict[str, tuple[str, str | bytes]] = {
 async def test_a_body_that_cannot_be_understood_is_4xx_and_changes_nothing(
     edge: ControlPlane, path: str, body: str | bytes
 ) -> None:
-    """Design 8: deep, huge or non-UTF-8 JSON gets 4xx; so does every other body that breaks the document's schema."""
+    """Design 8: deep, huge or non-UTF-8 JSON gets 4xx; so does every body that breaks the schema."""
     before = list(edge.catalog.record(SHOP).deployments)
 
     error = await check_error(await edge.client.post(path, headers=JSON_HEADERS, data=body), 400, 404, 422)
@@ -335,7 +360,7 @@ async def test_a_method_that_is_not_served_is_405_with_those_that_are(edge: Cont
 
 
 async def test_a_worker_that_left_the_configuration_can_be_asked_about(tmp_path: Path) -> None:
-    """Design 6: stored state stays; what cannot be done with it any more is 4xx, never a failure of the gateway."""
+    """Design 6: stored state stays; what cannot be done with it any more is 4xx, no failure of ours."""
     async with control_plane(tmp_path) as edge:
         edge.objects._workers.pop(next(name for name in edge.objects.workers if name == "api"))
         client = edge.client
@@ -379,8 +404,10 @@ async def test_an_object_pinned_by_its_id_is_that_object(edge: ControlPlane, spe
 
 
 @pytest.mark.parametrize("name", ["\udcff", "a\udcffb"])
-async def test_an_object_with_a_name_that_is_no_utf_8_can_be_pinned_by_its_id(edge: ControlPlane, name: str) -> None:
-    """Design 8: such a name cannot be given in JSON, its id can; the pin must hold for that object and no other."""
+async def test_an_object_with_a_name_that_is_no_utf_8_can_be_pinned_by_its_id(
+    edge: ControlPlane, name: str
+) -> None:
+    """Design 8: such a name cannot stand in JSON, its id can; the pin holds for that object and no other."""
     edge.use(name)
     page = await (await edge.client.get("/api/workers/shop/objects")).json()
     (odd,) = [one for one in page["objects"] if one["name"] not in {"foo", "bar"}]

@@ -119,7 +119,7 @@ UNSTABLE: dict[str, list[tuple[tuple[VersionId, float], ...]]] = {
 
 @pytest.mark.parametrize("made", UNSTABLE.values(), ids=UNSTABLE)
 def test_no_stable_version_is_wranglers_error(made: list[tuple[tuple[VersionId, float], ...]]) -> None:
-    """R95: "Could not find stable Worker Version to rollback to. Please try again with an explicit Version ID."."""
+    """R95: "Could not find stable Worker Version to rollback to. ... with an explicit Version ID."."""
     deployments = [deployment(*listed, number=number) for number, listed in enumerate(made, 1)]
 
     with pytest.raises(NoStableVersion, match=r"Please try again with an explicit Version ID\.$"):
@@ -128,7 +128,9 @@ def test_no_stable_version_is_wranglers_error(made: list[tuple[tuple[VersionId, 
 
 def test_workers_are_kept_apart() -> None:
     """R64: each Worker follows its own deployment."""
-    catalog = Catalog([version(A, 1), version(X, 1, worker=API)], [deployment((A, 100)), deployment((X, 100), worker=API)])
+    catalog = Catalog(
+        [version(A, 1), version(X, 1, worker=API)], [deployment((A, 100)), deployment((X, 100), worker=API)]
+    )
 
     assert list(catalog.workers) == [SHOP, API]
     assert list(catalog.find("api").versions) == [X]

@@ -22,7 +22,9 @@ from tests.model.examples import API, SHOP, A, B, C, X, assigned, deployment, ke
 ROOT = Path(__file__).parents[2]
 CATALOG = Catalog(VERSIONS, [deployment((B, 20), (A, 80)), deployment((X, 100), worker=API)])
 TABLE = live_table(
-    CATALOG, {SHOP: ["*/*", "[::1]/*"], API: ["*/api/*", "api.test/*"]}, (parse_binding("Cart", "path:/cart/{name}"),)
+    CATALOG,
+    {SHOP: ["*/*", "[::1]/*"], API: ["*/api/*", "api.test/*"]},
+    (parse_binding("Cart", "path:/cart/{name}"),),
 )
 
 
@@ -65,7 +67,11 @@ def test_the_worker_is_found_as_the_data_plane_finds_it(url: str, worker: str, r
 REASONS = {
     "draw": ("http://shop.localhost/", (), Reason.PERCENTAGE),
     "key": ("http://shop.localhost/", (("Cloudflare-Workers-Version-Key", key_at(10)),), Reason.AFFINITY),
-    "override": ("http://shop.localhost/", (("cloudflare-workers-version-overrides", f'shop="{B}"'),), Reason.OVERRIDE),
+    "override": (
+        "http://shop.localhost/",
+        (("cloudflare-workers-version-overrides", f'shop="{B}"'),),
+        Reason.OVERRIDE,
+    ),
     "version URL": ("http://cccccccc-shop.localhost/", (), Reason.VERSION_URL),
     "object": ("http://shop.localhost/cart/foo", (), Reason.DURABLE_OBJECT),
     "stub": ("http://x/cdn-cgi/gateway/do/shop/Cart/foo", (), Reason.DURABLE_OBJECT),
@@ -85,7 +91,10 @@ def test_every_reason_can_be_explained(url: str, headers: tuple[tuple[str, str],
 
 def test_header_lines_of_one_name_are_joined() -> None:
     """R31: two lines ``shop="<B>"`` and ``api="<X>"`` both apply."""
-    lines = [("Cloudflare-Workers-Version-Overrides", f'shop="{B}"'), ("CLOUDFLARE-workers-version-overrides", f'api="{X}"')]
+    lines = [
+        ("Cloudflare-Workers-Version-Overrides", f'shop="{B}"'),
+        ("CLOUDFLARE-workers-version-overrides", f'api="{X}"'),
+    ]
     found = explained("shop.localhost", *lines)
 
     assert found.decision is not None
@@ -93,7 +102,10 @@ def test_header_lines_of_one_name_are_joined() -> None:
 
 
 PROBLEMS = {
-    "no such version": ("http://99999999-shop.localhost/", "no version of shop has an id that starts with 99999999"),
+    "no such version": (
+        "http://99999999-shop.localhost/",
+        "no version of shop has an id that starts with 99999999",
+    ),
     "stub without name": ("http://x/cdn-cgi/gateway/do/shop/Cart", "<worker>/<class>/<name>"),
     "stub of nobody": ("http://x/cdn-cgi/gateway/do/nobody/Cart/foo", "<worker>"),
     "stub of no class": ("http://x/cdn-cgi/gateway/do/shop/Room/foo", "'Room'"),

@@ -130,7 +130,9 @@ def test_any_other_origin_is_refused_whatever_the_method(origin: str, method: st
         check_source(method, "localhost:8788", origin, JSON, ALLOWED)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example@localhost", "http://localhost/evil", "http://localhost?evil"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example@localhost", "http://localhost/evil", "http://localhost?evil"]
+)
 def test_what_no_browser_sends_as_origin_is_refused(origin: str) -> None:
     """RFC 6454 section 6.2: an origin is scheme, host and port, nothing else."""
     with pytest.raises(Forbidden):

@@ -1,4 +1,4 @@
-"""Making deployments: what is checked, what is said, what is done in which order, and that a failure changes nothing."""
+"""Making deployments: what is checked and said, the order of steps, and that a failure changes nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_deployment_records_what_it_was_asked_for() -> None:
 
 
 async def test_steps_come_in_the_order_in_which_nothing_can_be_lost() -> None:
-    """Design 5, R17: versions run first; first accesses wait while the deployment is stored, judged by and routed by."""
+    """Design 5, R17: versions run first; first accesses wait while the deployment is stored and made active."""
     control = Control()
     await control.deploy(("v1", 100))
 
@@ -152,7 +152,7 @@ async def test_an_ambiguous_tag_is_refused() -> None:
 
 
 async def test_the_limit_of_versions_is_a_setting_with_wranglers_text() -> None:
-    """R11, R103: "Too many versions selected. You can deploy at most 2 version(s) at a time. ..."; the remedy names it."""
+    """R11, R103: "Too many versions selected. You can deploy at most 2 version(s) at a time. ..."; and the setting."""
     with pytest.raises(TooManyVersions) as caught:
         await Control().deploy(("v1", 40), ("v2", 30), ("cccc", 30))
 
@@ -251,7 +251,7 @@ async def test_objects_that_cannot_be_written_stop_the_deployment() -> None:
 
 
 async def test_a_plane_that_fails_changes_nothing() -> None:
-    """House rule 8: a failure before the first write leaves all as it was, and the next attempt is free to succeed."""
+    """House rule 8: a failure before the first write leaves all as it was, and the next attempt may succeed."""
     control = Control()
     control.plane.trouble = StateUnavailable(Path("state"), sqlite3.OperationalError("locked"))
 

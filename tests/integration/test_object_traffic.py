@@ -297,7 +297,7 @@ async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_bei
     """R46, "only one version of a given Durable Object runs at a time": also for requests side by side."""
     record = tmp_path / "record"
     edge = start_edge(carts(shares={"v1": 100, "v2": 0}, RECORD=str(record), RESET_SECONDS="0.2"))
-    for attempt in range(5):
+    for attempt in range(3):
         name = f"busy-{attempt}"
         await asyncio.to_thread(edge.api.deploy, "shop", spec(v1=100))
         await asyncio.to_thread(call, edge, f"/cart/{name}")
@@ -317,17 +317,16 @@ async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_bei
         assert {answer.json()["tag"] for answer in answers} == {"v2"}
         events = [(event["event"], event["version"]) for event in recorded(record, name)]
         if edge.log("object.reset_not_told"):
-            continue  # so slow a machine that the notice timed out: this attempt shows nothing
+            return  # so slow a machine that a notice timed out: then this shows nothing
         assert events == [
             ("request", "v1"), ("reset", "v1"), ("reset answered", "v1"), *[("request", "v2")] * 6,
         ]  # fmt: skip
-        return
 
 
 async def test_an_object_that_moves_again_while_its_version_is_being_told_is_served(
     start_edge: StartEdge, tmp_path: Path
 ) -> None:
-    """R46 and R56: two moves, each with its notice, overlap; every request is answered, and both versions are told."""
+    """R46 and R56: moves overlap, each with its notice; every request is answered, and all losers are told."""
     record = tmp_path / "record"
     edge = start_edge(carts(shares={"v1": 100, "v2": 0}, RECORD=str(record), RESET_SECONDS="0.4"))
     await asyncio.to_thread(call, edge, "/cart/x")

@@ -37,7 +37,7 @@ def version(
     *,
     tag: str = "",
     worker: WorkerName = SHOP,
-    runtime: Runtime = UrlRuntime("http://127.0.0.1:9102"),  # noqa: B008 - a frozen value
+    runtime: Runtime = UrlRuntime("http://127.0.0.1:9102"),
 ) -> Version:
     """Return a version that nobody starts."""
     return Version(version_id, worker, number, runtime, NOW, tag)
@@ -53,7 +53,7 @@ def deployment(
     number: int = 1,
     worker: WorkerName = SHOP,
     cohorts: Iterable[Cohort] = (),
-    code_update: CodeUpdate = CodeUpdate(),  # noqa: B008 - a frozen value
+    code_update: CodeUpdate = CodeUpdate(),
     created_on: datetime = NOW,
 ) -> Deployment:
     """Return a deployment of versions and percentages in the order given."""

@@ -65,7 +65,7 @@ def test_other_lists_make_none(listed: Listed, error: type[DeploymentError]) -> 
 
 @pytest.mark.parametrize("percentage", [-0.001, -1, 100.001, 101, 1e308, math.inf, -math.inf, math.nan])
 def test_a_percentage_lies_between_0_and_100(percentage: float) -> None:
-    """R13, text R103: "Percentage value 101% (from ...) is out of range. Percentages must be between 0 and 100."."""
+    """R13, text R103: "Percentage value 101% (from ...) is out of range. ... must be between 0 and 100."."""
     with pytest.raises(PercentageOutOfRange) as caught:
         VersionShare(A, percentage)
 
@@ -161,7 +161,7 @@ def test_cohorts_beyond_the_limits_are_refused(groups: list[Cohort], text: str) 
 
 
 def test_without_cohorts_more_than_two_versions_are_a_matter_of_the_setting() -> None:
-    """R71, R11: without cohorts nothing changes; the limit of versions is a setting, not a property of the value."""
+    """R71, R11: without cohorts nothing changes; the limit of versions is a setting, not the value's."""
     assert len(deployment((A, 50), (B, 30), (C, 20)).versions) == 3
 
 

@@ -20,7 +20,13 @@ def test_an_id_has_32_bytes_and_follows_from_worker_class_and_name() -> None:
 
 def test_other_worker_class_or_name_is_another_object() -> None:
     """Design 5: an object is ``(worker, class, id)``; no part may run into the next."""
-    keys = [key(), key(worker="shop2"), key(class_name="Carts"), key(name="fo"), key(class_name="Cart\nf", name="oo")]
+    keys = [
+        key(),
+        key(worker="shop2"),
+        key(class_name="Carts"),
+        key(name="fo"),
+        key(class_name="Cart\nf", name="oo"),
+    ]
 
     assert len({found.id for found in keys}) == len(keys)
 

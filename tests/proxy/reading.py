@@ -13,8 +13,8 @@ from gateway.proxy.response_reader import ResponseReader
 
 REQUEST_MEANING = (
     "method", "target", "host", "authority", "lines", "is_http_10", "keep_alive", "chunked", "content_length",
-    "has_body", "expects_continue", "te_trailers", "protocols", "overrides", "version_key", "cohort", "forwarded_for",
-    "cdn_loop", "max_forwards",
+    "has_body", "expects_continue", "te_trailers", "protocols", "overrides", "version_key", "cohort",
+    "forwarded_for", "cdn_loop", "max_forwards",
 )  # fmt: skip
 RESPONSE_MEANING = (
     "status", "reason", "lines", "is_http_10", "keep_alive", "chunked", "content_length", "has_date", "protocol",
@@ -74,10 +74,10 @@ class Requests:
 
 def read_requests(
     *pieces: bytes,
-    limits: ReadLimits = ReadLimits(),  # noqa: B008 - a frozen value
+    limits: ReadLimits = ReadLimits(),
     memo: HeadMemo[RequestHead] | None = None,
 ) -> Requests:
-    """Feed a client's bytes piece by piece, and return what was told of them; upgrades are neither taken nor refused."""
+    """Feed a client's bytes piece by piece, and return what was told; upgrades are neither taken nor refused."""
     told = Requests()
     reader = RequestReader(told, limits, HeadMemo() if memo is None else memo)
     try:
@@ -134,9 +134,7 @@ class Answer:
         return *told, self.keep_alive, self.switched, self.ends_with_the_stream
 
 
-def read_answer(
-    *pieces: bytes, to_head: bool = False, memo: HeadMemo[ResponseHead] | None = None
-) -> Answer:
+def read_answer(*pieces: bytes, to_head: bool = False, memo: HeadMemo[ResponseHead] | None = None) -> Answer:
     """Feed the answer to one request piece by piece, and return what was told of it."""
     return Answers(memo).read(*pieces, to_head=to_head)
 

@@ -142,7 +142,7 @@ def test_fields_that_are_no_trailers_do_not_pass_as_such(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "CDN-Loop", "Cloudflare-Workers-Version-Key"])
 def test_routing_fields_are_no_trailers_either(name: str) -> None:
-    """RFC 9110 section 6.5.1, design 3.5: as a trailer nothing checked them, yet a version may merge them with the head."""
+    """RFC 9110 section 6.5.1, design 3.5: as trailers nothing checked them, yet a version may merge them."""
     assert allowed_trailers([f"{name}: 1".encode()]) == []
 
 
@@ -229,7 +229,11 @@ def test_the_decision_is_a_dictionary(tag: str, reason: Reason) -> None:
     assert set(fields) == {"Gateway-Version", "Gateway-Decision"}
     assert fields["Gateway-Version"] == A
     assert ("tag" in members) is bool(tag)
-    assert (str(members["worker"]), str(members["reason"]), str(members["deployment"])) == ("shop", reason, "dep-1")
+    assert (str(members["worker"]), str(members["reason"]), str(members["deployment"])) == (
+        "shop",
+        reason,
+        "dep-1",
+    )
     assert float(str(members["point"])) == pytest.approx(12.345)
     assert members["cohort"] == "team"
     assert members["ignored"] == "override:not-deployed cohort:unknown"
@@ -244,7 +248,7 @@ def test_what_does_not_apply_is_left_out() -> None:
 
 @given(st.floats(0, 100, exclude_max=True))
 def test_a_point_is_shown_as_one_of_0_to_below_100(point: float) -> None:
-    """Design 4: points lie on [0, 100); what is shown must not say 100, nor name another range at a whole per cent."""
+    """Design 4: points lie on [0, 100); what is shown is not 100, nor in another range at a whole per cent."""
     _, members = parsed_lines(DecisionHeaders(version(A), None).lines(Reason.AFFINITY, point))
 
     shown = float(str(members["point"]))

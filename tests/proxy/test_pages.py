@@ -24,7 +24,9 @@ PROBLEMS = {
     "reserved": (pages.reserved_path(f"/{EVIL}", f"no Worker {EVIL!r}"), 404, "reserved-path"),
     "loop": (pages.too_many_hops(), 508, "too-many-hops"),
     "unreachable": (
-        pages.version_failed(status=502, worker=EVIL, version=EVIL, tag=EVIL, why=EVIL, lines=[EVIL, "</pre>" + EVIL]),
+        pages.version_failed(
+            status=502, worker=EVIL, version=EVIL, tag=EVIL, why=EVIL, lines=[EVIL, "</pre>" + EVIL]
+        ),
         502,
         "version-unreachable",
     ),
@@ -71,12 +73,17 @@ def test_html_from_path_tag_or_lines_stays_text(problem: Problem, status: int, e
 
 @pytest.mark.parametrize(("problem", "status", "error"), PROBLEMS.values(), ids=PROBLEMS)
 def test_the_same_as_json(problem: Problem, status: int, error: str) -> None:
-    """Design 3.6: scripts get the same facts as people: which version, why, what to do, and that it is the gateway's."""
+    """Design 3.6: scripts get the same facts as people: which version, why, what to do, and from whom."""
     page = render(problem, accept="application/json", ray="0123456789abcdef-LCL")
     told = json.loads(page.body)
 
     assert page.content_type == "application/json"
-    assert (told["status"], told["error"], told["why"], told["remedy"]) == (status, error, problem.why, problem.remedy)
+    assert (told["status"], told["error"], told["why"], told["remedy"]) == (
+        status,
+        error,
+        problem.why,
+        problem.remedy,
+    )
     assert (told["ray"], told["from"]) == ("0123456789abcdef-LCL", "gateway")
     assert told.get("last_lines", []) == list(problem.lines)
     assert [(fact["name"], fact["value"]) for fact in told.get("facts", [])] == list(problem.facts)
@@ -93,7 +100,9 @@ ACCEPTS = {
 }
 
 
-@pytest.mark.parametrize(("accept", "content_type"), ACCEPTS.items(), ids=[accept or "absent" for accept in ACCEPTS])
+@pytest.mark.parametrize(
+    ("accept", "content_type"), ACCEPTS.items(), ids=[accept or "absent" for accept in ACCEPTS]
+)
 def test_json_only_for_those_who_ask_for_it(accept: str, content_type: str) -> None:
     """Design 3.6: a browser gets a page, a script its JSON."""
     assert render(pages.not_deployed("shop"), accept=accept, ray="r").content_type == content_type
@@ -101,7 +110,9 @@ def test_json_only_for_those_who_ask_for_it(accept: str, content_type: str) -> N
 
 def test_a_missing_route_lists_those_there_are() -> None:
     """Design 3.2: no match: 404 that lists the routes."""
-    body = render(pages.no_route("a.test", "/x", ["shop.localhost/*", "*/api/*"]), accept="", ray="r").body.decode()
+    body = render(
+        pages.no_route("a.test", "/x", ["shop.localhost/*", "*/api/*"]), accept="", ray="r"
+    ).body.decode()
 
     assert "No route matches a.test/x." in body
     assert "shop.localhost/*" in body

@@ -14,7 +14,9 @@ from tests.proxy.reading import Requests, cut, meaning_of, read_requests
 
 def get(*lines: str, target: str = "/", version: str = "1.1", host: str = "Host: shop.localhost") -> bytes:
     """Return the head of a GET with these further lines."""
-    return "\r\n".join([f"GET {target} HTTP/{version}", *([host] if host else []), *lines, "", ""]).encode("latin-1")
+    return "\r\n".join([f"GET {target} HTTP/{version}", *([host] if host else []), *lines, "", ""]).encode(
+        "latin-1"
+    )
 
 
 def post(*lines: str, body: bytes = b"") -> bytes:
@@ -118,7 +120,9 @@ def test_what_two_readers_could_read_two_ways_is_refused(data: bytes, status: in
 
 def test_a_plain_request() -> None:
     """RFC 9112 section 3: method, target byte for byte, host in lower case without port, fields in order."""
-    head = read_requests(get("X-B: 2", "x-a:1", "X-B:  3 ", target="/a%2Fb?c=%20", host="Host: Shop.LOCALHOST:8787")).head
+    head = read_requests(
+        get("X-B: 2", "x-a:1", "X-B:  3 ", target="/a%2Fb?c=%20", host="Host: Shop.LOCALHOST:8787")
+    ).head
 
     assert (head.method, head.target, head.host) == ("GET", b"/a%2Fb?c=%20", "shop.localhost")
     assert head.authority == b"Shop.LOCALHOST:8787"
@@ -178,7 +182,7 @@ HOSTS = {
 
 @pytest.mark.parametrize(("sent", "host"), HOSTS.values(), ids=HOSTS)
 def test_the_host_to_route_by(sent: str, host: str) -> None:
-    """RFC 9110 section 4.2.3, design 3.2: lower case, no port, no final dot; what the version sees stays as sent."""
+    """RFC 9110 section 4.2.3, design 3.2: lower case, no port, no final dot; the version sees it as sent."""
     head = read_requests(get(host=f"Host: {sent}")).head
 
     assert (head.host, head.authority) == (host, sent.encode())
@@ -215,7 +219,7 @@ def test_whether_the_connection_goes_on(lines: list[str], keep_alive: bool) -> N
 
 
 def test_signals_are_gathered_and_forwarded() -> None:
-    """Design 3.3, R31, R40, R43, R65: the three signals, several lines joined; a version sees them as the client sent them."""
+    """Design 3.3, R31, R40, R43, R65: the three signals, several lines joined; versions see them as sent."""
     head = read_requests(
         get(
             'Cloudflare-Workers-Version-Overrides: shop="a"',
@@ -234,7 +238,14 @@ def test_signals_are_gathered_and_forwarded() -> None:
 
 def test_private_fields_of_the_gateway_do_not_get_in() -> None:
     """Design 3.5: a client cannot smuggle the gateway's private headers in, in any spelling."""
-    names = ["Gateway-Object", "gateway-version", "Gateway_Object", "CF-Ray", "CF_Connecting_IP", "X_Forwarded_For"]
+    names = [
+        "Gateway-Object",
+        "gateway-version",
+        "Gateway_Object",
+        "CF-Ray",
+        "CF_Connecting_IP",
+        "X_Forwarded_For",
+    ]
 
     assert read_requests(get(*(f"{name}: x" for name in names))).head.lines == []
 
@@ -242,7 +253,13 @@ def test_private_fields_of_the_gateway_do_not_get_in() -> None:
 def test_fields_named_by_connection_go() -> None:
     """RFC 9110 section 7.6.1: hop-by-hop fields and those that ``Connection`` names are not forwarded."""
     head = read_requests(
-        get("Connection: X-Hop, Host, x-forwarded-for", "X-Hop: 1", "X-End: 2", "Keep-Alive: timeout=5", "X-Forwarded-For: 9.9.9.9")
+        get(
+            "Connection: X-Hop, Host, x-forwarded-for",
+            "X-Hop: 1",
+            "X-End: 2",
+            "Keep-Alive: timeout=5",
+            "X-Forwarded-For: 9.9.9.9",
+        )
     ).head
 
     assert head.lines == [b"X-End: 2"]
@@ -266,7 +283,11 @@ BODIES = {
         b"",
         [b"X: 1"],
     ),
-    "body of an upgrade": (post("Connection: upgrade", "Upgrade: x", "Content-Length: 5", body=b"hello"), b"hello", []),
+    "body of an upgrade": (
+        post("Connection: upgrade", "Upgrade: x", "Content-Length: 5", body=b"hello"),
+        b"hello",
+        [],
+    ),
     "chunked body of an upgrade": (
         post("Connection: upgrade", "Upgrade: x", "Transfer-Encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n"),
         b"hello",
@@ -303,7 +324,10 @@ def test_who_waits_for_100(data: bytes, expects: bool) -> None:
 
 UPGRADES = {
     "websocket": (get("Connection: Upgrade", "Upgrade: websocket"), [b"websocket"]),
-    "among others": (get("Connection: keep-alive, upgrade", "Upgrade: h2c, websocket, foo"), [b"websocket", b"foo"]),
+    "among others": (
+        get("Connection: keep-alive, upgrade", "Upgrade: h2c, websocket, foo"),
+        [b"websocket", b"foo"],
+    ),
     "h2c alone": (get("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAA"), []),
     "TLS": (get("Connection: Upgrade", "Upgrade: TLS/1.2"), []),
     "HTTP/2.0": (get("Connection: Upgrade", "Upgrade: HTTP/2.0"), []),
@@ -315,7 +339,7 @@ UPGRADES = {
 
 @pytest.mark.parametrize(("data", "protocols"), UPGRADES.values(), ids=UPGRADES)
 def test_what_may_be_tunnelled(data: bytes, protocols: list[bytes]) -> None:
-    """RFC 9110 section 7.8, RFC 6455 section 4.1: only what is asked for properly, and never another HTTP or TLS."""
+    """RFC 9110 section 7.8, RFC 6455 section 4.1: only what is asked for properly, never another HTTP or TLS."""
     told = read_requests(data)
 
     assert list(told.head.protocols) == protocols
@@ -382,16 +406,15 @@ def test_names_are_ascii(name: str) -> None:
 # Whatever the bytes.
 
 FRAGMENTS = st.sampled_from(
-    [
-        b"GET / HTTP/1.1\r\n", b"POST /a?b HTTP/1.1\r\n", b"HEAD / HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n", b"BREW / HTTP/1.1\r\n",
-        b"GET http://a/b HTTP/1.1\r\n", b"CONNECT a:1 HTTP/1.1\r\n", b"GET", b" ", b"/", b"HTTP/1.1", b"HTTP/2.0",
-        b"Host: a\r\n", b"Host: [::1]:80\r\n", b"Host: a b\r\n", b"Content-Length: 3\r\n", b"Content-Length: 0\r\n",
-        b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n",
-        b"Connection: close\r\n", b"Connection: upgrade\r\n", b"Connection: x, host\r\n", b"Upgrade: websocket\r\n",
-        b"Upgrade: h2c\r\n", b"Expect: 100-continue\r\n", b"TE: trailers\r\n", b"X: 1\r\n", b"Proxy-Connection: close\r\n",
-        b"\r\n", b"\r", b"\n", b"\0", b"\xff", b":", b";", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nX: 1\r\n\r\n", b"0\r\n",
-        b"1;a=b\r\nx\r\n", b"\t", b"Trailer: X\r\n",
-    ]
+    [ b"GET / HTTP/1.1\r\n", b"POST /a?b HTTP/1.1\r\n", b"HEAD / HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n",
+    b"BREW / HTTP/1.1\r\n", b"GET http://a/b HTTP/1.1\r\n", b"CONNECT a:1 HTTP/1.1\r\n", b"GET", b" ", b"/",
+    b"HTTP/1.1", b"HTTP/2.0", b"Host: a\r\n", b"Host: [::1]:80\r\n", b"Host: a b\r\n", b"Content-Length: 3\r\n",
+    b"Content-Length: 0\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip\r\n", b"Connection: close\r\n", b"Connection: upgrade\r\n",
+    b"Connection: x, host\r\n", b"Upgrade: websocket\r\n", b"Upgrade: h2c\r\n", b"Expect: 100-continue\r\n",
+    b"TE: trailers\r\n", b"X: 1\r\n", b"Proxy-Connection: close\r\n", b"\r\n", b"\r", b"\n", b"\0", b"\xff",
+    b":", b";", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nX: 1\r\n\r\n", b"0\r\n", b"1;a=b\r\nx\r\n", b"\t",
+    b"Trailer: X\r\n", ],
 )  # fmt: skip
 STREAMS = st.lists(FRAGMENTS | st.binary(max_size=3), max_size=24).map(b"".join)
 CUTS = st.lists(st.integers(0, 2_000), max_size=12)
@@ -411,12 +434,17 @@ def test_any_bytes_in_any_pieces_give_one_outcome(data: bytes, places: list[int]
 @given(data=STREAMS)
 def test_byte_by_byte_gives_the_same_outcome(data: bytes) -> None:
     """Design 11: as above, for the finest cut there is."""
-    assert read_requests(*(bytes([byte]) for byte in data)).outcome == read_requests(*([data] if data else [])).outcome
+    assert (
+        read_requests(*(bytes([byte]) for byte in data)).outcome
+        == read_requests(*([data] if data else [])).outcome
+    )
 
 
 @given(first=STREAMS, second=STREAMS, third=STREAMS, places=CUTS)
-def test_what_was_read_before_changes_nothing(first: bytes, second: bytes, third: bytes, places: list[int]) -> None:
-    """``proxy/memo.py``: nothing is taken from memory that would not be read the same again, whatever came before."""
+def test_what_was_read_before_changes_nothing(
+    first: bytes, second: bytes, third: bytes, places: list[int]
+) -> None:
+    """``proxy/memo.py``: nothing comes from memory that would not be read the same again, whatever came before."""
     memo: HeadMemo[RequestHead] = HeadMemo()
     for data in (first, second, third, get(), post(), get("Connection: upgrade", "Upgrade: h2c")):
         for pieces in ([data] if data else [], list(cut(data, places))):
@@ -424,26 +452,11 @@ def test_what_was_read_before_changes_nothing(first: bytes, second: bytes, third
 
 
 TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12)
-VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20).map(str.strip)
+VALUES = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20
+).map(str.strip)
 HEADS = st.builds(
-    lambda method, target, version, host, lines: "\r\n".join(
-        [f"{method} {target} HTTP/{version}", f"Host: {host}", *(f"{name}: {value}" for name, value in lines), "", ""]
-    ).encode("latin-1"),
-    method=st.sampled_from(["GET", "HEAD", "OPTIONS", "DELETE", "PATCH", "PROPFIND", "PURGE"]),
-    target=st.text("abc/?=&%2F.~-+:@", max_size=20).map("/{}".format) | st.sampled_from(["http://a.b:80/c?d", "https://x"]),
-    version=st.sampled_from(["1.1", "1.0"]),
-    host=st.sampled_from(["a", "A.b:80", "[::1]", "127.0.0.1:1", "x."]),
-    lines=st.lists(
-        st.tuples(TOKENS, VALUES)
-        | st.sampled_from(
-            [
-                ("Connection", "close"), ("Connection", "keep-alive, x"), ("Cloudflare-Workers-Version-Key", "u1"),
-                ("Cloudflare-Workers-Version-Overrides", 'shop="a"'), ("TE", "trailers"), ("Max-Forwards", "3"),
-                ("X-Forwarded-For", "1.2.3.4"), ("CDN-Loop", "a; x=1"), ("Expect", "a-pony"), ("X_Forwarded_For", "1"),
-            ]
-        ),
-        max_size=6,
-    ),
+    lambda method, target, version, host, lines: "\r\n".join( [f"{method} {target} HTTP/{version}", f"Host: {host}", *(f"{name}: {it}" for name, it in lines), "", ""] ).encode("latin-1"), method=st.sampled_from(["GET", "HEAD", "OPTIONS", "DELETE", "PATCH", "PROPFIND", "PURGE"]), target=st.text("abc/?=&%2F.~-+:@", max_size=20).map("/{}".format) | st.sampled_from(["http://a.b:80/c?d", "https://x"]), version=st.sampled_from(["1.1", "1.0"]), host=st.sampled_from(["a", "A.b:80", "[::1]", "127.0.0.1:1", "x."]), lines=st.lists( st.tuples(TOKENS, VALUES) | st.sampled_from( [ ("Connection", "close"), ("Connection", "keep-alive, x"), ("Cloudflare-Workers-Version-Key", "u1"), ("Cloudflare-Workers-Version-Overrides", 'shop="a"'), ("TE", "trailers"), ("Max-Forwards", "3"), ("X-Forwarded-For", "1.2.3.4"), ("CDN-Loop", "a; x=1"), ("Expect", "a-pony"), ("X_Forwarded_For", "1"), ] ), max_size=6, ),
 )  # fmt: skip
 
 
@@ -451,7 +464,8 @@ def serialised(head: RequestHead) -> bytes:
     """Write a head anew from its parts, as a proxy does, without adding anything of its own."""
     named = [
         (b"Host", head.authority or None), (b"TE", b"trailers" if head.te_trailers else None),
-        (b"X-Forwarded-For", head.forwarded_for), (b"CDN-Loop", head.cdn_loop), (b"Max-Forwards", head.max_forwards),
+        (b"X-Forwarded-For", head.forwarded_for), (b"CDN-Loop", head.cdn_loop),
+        (b"Max-Forwards", head.max_forwards),
         (b"Connection", b"close" if not head.keep_alive else b"keep-alive"),
     ]  # fmt: skip
     version = b"1.0" if head.is_http_10 else b"1.1"

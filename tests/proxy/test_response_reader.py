@@ -63,7 +63,9 @@ MALFORMED = {
     "chunk longer than its size": answer("Transfer-Encoding: chunked", body=b"1\r\nab\r\n0\r\n\r\n"),
     "101 without Upgrade": answer("Connection: upgrade", status="101 Switching Protocols"),
     "101 without Connection": answer("Upgrade: websocket", status="101 Switching Protocols"),
-    "101 in HTTP/1.0": answer("Connection: upgrade", "Upgrade: x", status="101 Switching Protocols", version="1.0"),
+    "101 in HTTP/1.0": answer(
+        "Connection: upgrade", "Upgrade: x", status="101 Switching Protocols", version="1.0"
+    ),
 }
 
 
@@ -104,11 +106,15 @@ ENDS = {
 
 @pytest.mark.parametrize(("data", "body", "complete", "complete_at_end"), ENDS.values(), ids=ENDS)
 def test_where_an_answer_ends(data: bytes, body: bytes, complete: bool, complete_at_end: bool) -> None:
-    """RFC 9112 section 6.3: by length, by chunks, by having none, or by the end of the stream (rule 8) and only then."""
+    """RFC 9112 section 6.3: by length, by chunks, by having none, or (rule 8) by the end of the stream."""
     told = read_answer(data)
 
     assert told.malformed == ""
-    assert (told.body, told.complete, told.complete or told.ends_with_the_stream) == (body, complete, complete_at_end)
+    assert (told.body, told.complete, told.complete or told.ends_with_the_stream) == (
+        body,
+        complete,
+        complete_at_end,
+    )
 
 
 HEADS_ONLY = {
@@ -121,7 +127,7 @@ HEADS_ONLY = {
 
 @pytest.mark.parametrize("data", HEADS_ONLY.values(), ids=HEADS_ONLY)
 def test_an_answer_to_head_has_no_body(data: bytes) -> None:
-    """RFC 9110 section 9.3.2: whatever its fields say; the next answer on the connection is read from its start."""
+    """RFC 9110 section 9.3.2: whatever its fields say; the next answer is read from its start."""
     connection = Answers()
 
     first = connection.read(data, to_head=True)
@@ -150,9 +156,11 @@ def test_more_than_the_answer_spoils_the_connection_and_not_the_answer(data: byt
     assert told.body in {b"", b"a"}
 
 
-@pytest.mark.parametrize("data", [answer("Content-Length: 3", body=b"abc"), answer(body=b"abc")], ids=["length", "none"])
+@pytest.mark.parametrize(
+    "data", [answer("Content-Length: 3", body=b"abc"), answer(body=b"abc")], ids=["length", "none"]
+)
 def test_a_body_behind_an_answer_to_head_spoils_the_connection(data: bytes) -> None:
-    """RFC 9110 section 9.3.2: the version must not send one; where it does, the connection cannot be told apart."""
+    """RFC 9110 section 9.3.2: the version must not send one; where it does, the connection is spoilt."""
     told = read_answer(data, to_head=True)
 
     assert (told.complete, told.excess, told.body) == (True, True, b"")
@@ -213,14 +221,16 @@ def test_a_head_without_end_is_cut() -> None:
 
 def test_a_switch_of_protocols_hands_over_what_follows() -> None:
     """RFC 9110 section 15.2.2: behind a 101 nothing is HTTP."""
-    told = read_answer(answer("Connection: Upgrade", "Upgrade: websocket", status="101 Switching Protocols", body=b"\x81\x00"))
+    told = read_answer(
+        answer("Connection: Upgrade", "Upgrade: websocket", status="101 Switching Protocols", body=b"\x81\x00")
+    )
 
     assert told.switched == b"\x81\x00"
     assert told.heads == []
 
 
 def test_fields_of_one_hop_and_of_the_gateway_do_not_pass() -> None:
-    """RFC 9110 section 7.6.1, design 3.6: hop-by-hop fields go; only the gateway says ``Gateway-...`` and ``CF-Ray``."""
+    """RFC 9110 section 7.6.1, design 3.6: hop-by-hop fields go; only the gateway says ``Gateway-...``, ``CF-Ray``."""
     told = read_answer(
         answer(
             "Connection: X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5", "Gateway-Version: x", "gateway-decision: y",
@@ -274,16 +284,16 @@ def test_remembered_heads_never_stand_for_other_bytes(pieces: list[bytes]) -> No
 # Whatever the bytes.
 
 FRAGMENTS = st.sampled_from(
-    [
-        b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 204 No Content\r\n", b"HTTP/1.1 304 Not Modified\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n",
-        b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", b"HTTP/1.1 199 Odd\r\n\r\n",
-        b"HTTP/1.1 099 Odd\r\n", b"RTSP/1.0 200 OK\r\n", b"HTTP/", b"H", b"Content-Length: 3\r\n", b"Content-Length: 0\r\n",
-        b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n",
-        b"Connection: close\r\n", b"Connection: keep-alive\r\n", b"Connection: upgrade, x\r\n", b"Upgrade: websocket\r\n",
-        b"Date: x\r\n", b"X: 1\r\n", b"\r\n", b"\r", b"\n", b"\0", b"\xff", b":", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n",
-        b"0\r\nX: 1\r\n\r\n", b"1;a=b\r\nx\r\n", b" ", b"\t",
-    ]
+    [ b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 204 No Content\r\n",
+    b"HTTP/1.1 304 Not Modified\r\n", b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"HTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n",
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    b"HTTP/1.1 199 Odd\r\n\r\n", b"HTTP/1.1 099 Odd\r\n", b"RTSP/1.0 200 OK\r\n", b"HTTP/", b"H",
+    b"Content-Length: 3\r\n", b"Content-Length: 0\r\n", b"Content-Length: 99999999999999999999\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n", b"Connection: close\r\n",
+    b"Connection: keep-alive\r\n", b"Connection: upgrade, x\r\n", b"Upgrade: websocket\r\n", b"Date: x\r\n",
+    b"X: 1\r\n", b"\r\n", b"\r", b"\n", b"\0", b"\xff", b":", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n",
+    b"0\r\nX: 1\r\n\r\n", b"1;a=b\r\nx\r\n", b" ", b"\t", ],
 )  # fmt: skip
 STREAMS = st.lists(FRAGMENTS | st.binary(max_size=3), max_size=20).map(b"".join)
 CUTS = st.lists(st.integers(0, 2_000), max_size=12)
@@ -293,7 +303,9 @@ CUTS = st.lists(st.integers(0, 2_000), max_size=12)
 @example(data=answer("Content-Length: 0") + b"\r\n", places=[38], to_head=False)
 def test_any_bytes_in_any_pieces_give_one_outcome(data: bytes, places: list[int], to_head: bool) -> None:
     """Design 11: only ``MalformedAnswer`` is ever raised, and TCP's cuts mean nothing."""
-    check_same(read_answer(*([data] if data else []), to_head=to_head), read_answer(*cut(data, places), to_head=to_head))
+    check_same(
+        read_answer(*([data] if data else []), to_head=to_head), read_answer(*cut(data, places), to_head=to_head)
+    )
 
 
 @given(data=STREAMS, to_head=st.booleans())
@@ -307,8 +319,8 @@ def test_byte_by_byte_gives_the_same_outcome(data: bytes, to_head: bool) -> None
 def check_same(whole: Answer, cut_up: Answer) -> None:
     """Check that both are one answer.
 
-    Empty lines behind an answer, which llhttp skips, may be seen as excess only where they come by themselves: then the
-    connection is used no more, which is always safe.
+    Empty lines behind an answer, which llhttp skips, may be seen as excess only where they come by themselves: then
+    the connection is used no more, which is always safe.
     """
     assert cut_up.excess >= whole.excess
     assert replace(cut_up, excess=whole.excess).outcome == whole.outcome
@@ -316,7 +328,7 @@ def check_same(whole: Answer, cut_up: Answer) -> None:
 
 @given(streams=st.lists(STREAMS, max_size=6), places=CUTS, to_head=st.booleans())
 def test_what_was_read_before_changes_nothing(streams: list[bytes], places: list[int], to_head: bool) -> None:
-    """``proxy/memo.py``: nothing is taken from memory that would not be read the same again, whatever came before."""
+    """``proxy/memo.py``: nothing comes from memory that would not be read the same again, whatever came before."""
     memo: HeadMemo[ResponseHead] = HeadMemo()
     for data in (*streams, WHOLE, *streams):
         for pieces in ([data] if data else [], list(cut(data, places))):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.model.version import VersionId, WorkerName
 from gateway.routing.affinity import HASH_NAME, point_of_key, worker_seed
 from gateway.routing.percentages import Split, split_of
-from tests.model.examples import A, API, B, C, SHOP, shares
+from tests.model.examples import API, SHOP, A, B, C, shares
 
 KEYS = [f"user-{number}" for number in range(5_000)]
 SEED = worker_seed(SHOP)
@@ -31,7 +31,7 @@ PINNED = {
 
 @pytest.mark.parametrize(("key", "point"), PINNED.items(), ids=[key or "empty" for key in PINNED])
 def test_the_point_of_a_key_never_changes(key: str, point: float) -> None:
-    """R37, R39: other points in a later release would move every key of every user (then ``HASH_NAME`` changes)."""
+    """R37, R39: other points in a later release would move every user's key (then ``HASH_NAME`` changes)."""
     assert point_of_key(key, SEED) == point
     assert HASH_NAME == "mmh3-x64-128/1"
 

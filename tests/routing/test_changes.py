@@ -32,7 +32,9 @@ CHANGES: dict[str, tuple[Listed, Listed, float, float]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "moved", "flipped"), CHANGES.values(), ids=CHANGES)
-def test_shares_of_keys_that_move_and_that_flip(before: Listed, after: Listed, moved: float, flipped: float) -> None:
+def test_shares_of_keys_that_move_and_that_flip(
+    before: Listed, after: Listed, moved: float, flipped: float
+) -> None:
     """R38, R49: a key flips when it leaves a version that did not shrink."""
     change = change_between(split_of(shares(*before)), split_of(shares(*after)))
 

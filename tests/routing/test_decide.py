@@ -14,8 +14,8 @@ from gateway.model.deployment import Cohort
 from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.model.version import VersionId
 from gateway.routing.decide import PRECEDENCE, decide
-from gateway.routing.plan import RoutingPlan
 from gateway.routing.explain import Explanation, Outcome, explain
+from gateway.routing.plan import RoutingPlan
 from tests.model.examples import API, SHOP, A, B, C, X, assigned, draws, key_at, no_draw, object_at, plan, shares
 
 TEAM = Cohort("team", shares((A, 100)))
@@ -79,7 +79,7 @@ def test_the_same_seed_and_order_make_the_same_decisions() -> None:
     """Design 4: with a seed the same traffic gives the same decisions; another seed gives others."""
 
     def run(seed: int) -> list[VersionId]:
-        random = Random(seed)  # noqa: S311 - traffic shares, no secrets
+        random = Random(seed)
         split = plan((B, 20), (A, 80))
         return [decide(NO_SIGNALS, split, lambda: random.random() * 100).version_id for _ in range(200)]
 
@@ -88,7 +88,7 @@ def test_the_same_seed_and_order_make_the_same_decisions() -> None:
 
 def test_90_to_10_over_20_000_requests() -> None:
     """R24, R44: seeded, with bounds more than ten standard deviations wide."""
-    random, layout = Random(42), plan((A, 90), (B, 10))  # noqa: S311 - traffic shares, no secrets
+    random, layout = Random(42), plan((A, 90), (B, 10))
 
     made = [decide(NO_SIGNALS, layout, lambda: random.random() * 100).version_id for _ in range(20_000)]
 
@@ -212,9 +212,7 @@ def test_a_cohort_header_without_cohorts_is_not_even_noted() -> None:
 def test_one_setting_gives_two_workers_the_same_point() -> None:
     """Our choices: ``affinity.per_worker`` off puts one key on one point for all Workers."""
     points = {
-        decide(
-            RequestFacts(version_key="u1"), plan((A, 100), worker=worker, key_per_worker=False), no_draw
-        ).point
+        decide(RequestFacts(version_key="u1"), plan((A, 100), worker=worker, key_per_worker=False), no_draw).point
         for worker in (SHOP, API)
     }
 
@@ -236,9 +234,7 @@ PLANS = [
 
 
 @given(facts=FACTS, layout=st.sampled_from(PLANS), point=st.floats(0, 100, exclude_max=True))
-def test_an_explanation_is_the_decision(
-    facts: RequestFacts, layout: RoutingPlan, point: float
-) -> None:
+def test_an_explanation_is_the_decision(facts: RequestFacts, layout: RoutingPlan, point: float) -> None:
     """Design 1: every answer can say why; explaining goes by the very rules that decide, so both always agree."""
     found = explain(facts, layout, draws(point))
 

@@ -39,7 +39,10 @@ def versions(point: float, line: list[DeploymentStep], rule: AssignmentRule) -> 
 
 
 # The user's example under ``sticky`` (row S1): Worker ``app``, class ``User``.
-USERS = {name: point_of_object(ObjectKey(WorkerName("app"), "User", name).id) for name in ("user-123", "user-456", "user-789")}
+USERS = {
+    name: point_of_object(ObjectKey(WorkerName("app"), "User", name).id)
+    for name in ("user-123", "user-456", "user-789")
+}
 THREE = steps(((B, 10), (A, 90)), ((B, 50), (A, 50)), ((B, 100),))
 
 
@@ -63,7 +66,9 @@ def test_the_same_objects_under_hash_move_as_the_version_grows() -> None:
 
 
 # Cloudflare's table under ``hash``: Worker ``counter``, class ``Player``.
-PLAYERS = {name: point_of_object(ObjectKey(WorkerName("counter"), "Player", name).id) for name in ("foo", "bar", "baz")}
+PLAYERS = {
+    name: point_of_object(ObjectKey(WorkerName("counter"), "Player", name).id) for name in ("foo", "bar", "baz")
+}
 GROWING = steps(((B, 0), (A, 100)), ((B, 20), (A, 80)), ((B, 50), (A, 50)), ((B, 100),))
 
 
@@ -157,7 +162,9 @@ def test_following_step_by_step_equals_following_at_once(
 
 
 @given(point=POINTS, line=LINES)
-def test_sticky_never_moves_an_object_while_its_version_is_deployed(point: float, line: list[DeploymentStep]) -> None:
+def test_sticky_never_moves_an_object_while_its_version_is_deployed(
+    point: float, line: list[DeploymentStep]
+) -> None:
     """Row S1, R46a: it moves only where its version left, and then to one that is deployed."""
     found = versions(point, line, STICKY)
 
@@ -204,7 +211,9 @@ RUNNING = {
 }
 
 
-@pytest.mark.parametrize(("assigned", "running", "active", "ends", "now", "version_id"), RUNNING.values(), ids=RUNNING)
+@pytest.mark.parametrize(
+    ("assigned", "running", "active", "ends", "now", "version_id"), RUNNING.values(), ids=RUNNING
+)
 def test_an_active_object_runs_its_old_version_until_it_hibernates_or_the_wait_ends(
     assigned: VersionId, running: VersionId, active: bool, ends: float, now: float, version_id: VersionId
 ) -> None:
@@ -217,7 +226,7 @@ HOLDS = [(1, False), (2, True), (3, True), (4, False)]
 
 @pytest.mark.parametrize(("number", "holds"), HOLDS)
 def test_a_pin_holds_from_its_deployment_until_the_one_it_was_taken_off_in(number: int, holds: bool) -> None:
-    """Design 5: pins are part of the table's history; ``until`` is the deployment in force when it was taken off."""
+    """Design 5: pins are part of the history; ``until`` is the deployment in force when it was taken off."""
     assert PinInterval(A, 2, 4).holds_at(number) is holds
     assert PinInterval(A, 2, None).holds_at(number) is (number >= 2)
 
@@ -228,7 +237,9 @@ def test_a_pin_decides_wherever_its_version_is_deployed(rule: AssignmentRule) ->
     line = steps(((A, 100),), ((B, 50), (A, 50)), ((B, 100),), ((B, 90), (A, 10)))
     pins = [PinInterval(A, 1, None)]
 
-    found = [follow_pinned(10.0, assign(10.0, line[0]), line[1:end], rule, pins).version_id for end in (1, 2, 3, 4)]
+    found = [
+        follow_pinned(10.0, assign(10.0, line[0]), line[1:end], rule, pins).version_id for end in (1, 2, 3, 4)
+    ]
 
     assert found == [A, A, B, A]
 

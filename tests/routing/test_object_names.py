@@ -130,8 +130,9 @@ def test_settings_name_a_source_and_its_parameter(setting: str, parts: tuple[Nam
 
 
 BAD_SETTINGS = [
-    "", "cart", "path:", "header:", "Path:/cart/{name}", "body:cart", "path:cart/{name}", "path:/cart", "path:{name}",
-    "path:/cart/{id}", "path:/{name}/{name}", "path:/cart/{name}?x", "path:/cart/{name}#x", "path:/cart/{{name}}",
+    "", "cart", "path:", "header:", "Path:/cart/{name}", "body:cart", "path:cart/{name}", "path:/cart",
+    "path:{name}", "path:/cart/{id}", "path:/{name}/{name}", "path:/cart/{name}?x", "path:/cart/{name}#x",
+    "path:/cart/{{name}}",
 ]  # fmt: skip
 
 

@@ -141,7 +141,7 @@ NEWER_TYPES = {"Date": "@1659578233", "Display String": '%"f%c3%bc"'}
 
 @pytest.mark.parametrize("value", NEWER_TYPES.values(), ids=NEWER_TYPES)
 def test_types_newer_than_rfc_8941_discard_the_header(value: str) -> None:
-    """R28, R31: an RFC 8941 Dictionary has no Date and no Display String; to its grammar they are parse failures."""
+    """R28, R31: an RFC 8941 Dictionary has no Date and no Display String; they are parse failures."""
     found = overridden_version(f'shop="{B}", x={value}', SHOP, DEPLOYED, UPLOADED)
 
     assert isinstance(found, IgnoredSignal), found

@@ -78,7 +78,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("pattern", REFUSED.values(), ids=REFUSED)
 def test_what_nobody_means_is_refused(pattern: str) -> None:
-    """Cloudflare docs, Workers, Routes, "Invalid Routes": wildcards only at the ends, no query; the error says which."""
+    """Cloudflare docs, Workers, Routes, "Invalid Routes": wildcards at the ends, no query; says which."""
     with pytest.raises(InvalidRoute) as caught:
         parse_route(SHOP, pattern)
 
@@ -120,7 +120,9 @@ def same(one: Route, other: Route) -> bool:
     return one[2:] == other[2:]
 
 
-@given(patterns=PATTERNS, host=PIECES, path=st.sampled_from(["/", "/a", "/a/", "/a/b", "/ab", "/c"]), data=st.data())
+@given(
+    patterns=PATTERNS, host=PIECES, path=st.sampled_from(["/", "/a", "/a/", "/a/b", "/ab", "/c"]), data=st.data()
+)
 def test_the_winner_is_the_most_specific_match_in_any_order(
     patterns: list[str], host: str, path: str, data: st.DataObject
 ) -> None:

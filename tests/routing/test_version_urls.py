@@ -6,7 +6,7 @@ import pytest
 
 from gateway.model.version import WorkerName
 from gateway.routing.version_urls import parse_version_host, version_host, worker_host
-from tests.model.examples import A, SHOP
+from tests.model.examples import SHOP, A
 
 VERSION_HOSTS = {
     "plain": ("aaaaaaaa-shop.localhost", ("aaaaaaaa", "shop")),

@@ -35,7 +35,7 @@ class Table:
         self,
         *listed: tuple[VersionId, float],
         at: float = START,
-        code_update: CodeUpdate = CodeUpdate(),  # noqa: B008 - a frozen value
+        code_update: CodeUpdate = CodeUpdate(),
     ) -> None:
         """Make a deployment active as ``Deployments`` does."""
         made = deployment(
@@ -89,5 +89,3 @@ async def opened(folder: Path, rule: AssignmentRule = AssignmentRule.STICKY) -> 
 def keys(*points: float) -> list[ObjectKey]:
     """Return objects of class ``Cart`` at these points."""
     return [object_at(point) for point in points]
-
-

@@ -76,7 +76,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [150_000, 400_000])
 async def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path, limit: int) -> None:
-    """Design 9, reliability.md 4: the kernel refuses to let a file grow; later writes succeed once there is room."""
+    """Design 9, reliability.md 4: the kernel lets no file grow; later writes succeed once there is room."""
     with writing(tmp_path, str(limit)) as process:
         told, _ = process.communicate(timeout=60)
     lines = told.splitlines()
@@ -91,7 +91,7 @@ async def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path, limit: 
 
 
 async def test_a_full_database_is_an_error_and_loses_nothing(tmp_path: Path) -> None:
-    """Design 9: SQLite's own "database or disk is full", at any write; reads go on, and so do writes once there is room."""
+    """Design 9: SQLite's own "database or disk is full"; reads go on, and writes once there is room."""
     async with opened(tmp_path) as table:
         await table.deploy((A, 100))
         many = [ObjectKey(SHOP, "Cart", f"{number}" + "x" * 500) for number in range(2_000)]

@@ -38,7 +38,7 @@ def test_a_second_lock_in_the_same_process_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["kill -9", "terminated"])
 def test_another_process_is_named_and_its_end_lets_go(tmp_path: Path, how: signal.Signals) -> None:
-    """Design 9: a lock that ends with its process, however it ends; no stale file keeps the next start from working."""
+    """Design 9: a lock that ends with its process, however it ends; no stale file stops the next start."""
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
@@ -63,7 +63,9 @@ async def test_the_store_holds_the_lock_until_it_is_closed(tmp_path: Path) -> No
     await SqliteStore(tmp_path).close()
 
 
-@pytest.mark.parametrize("noted", ["", "abc", "\u0663", "-1"], ids=["empty", "letters", "Arabic digit", "negative"])
+@pytest.mark.parametrize(
+    "noted", ["", "abc", "\u0663", "-1"], ids=["empty", "letters", "Arabic digit", "negative"]
+)
 def test_a_lock_without_a_readable_pid_is_a_lock_still(tmp_path: Path, noted: str) -> None:
     """Design 9: the note is for people; the lock itself is the kernel's."""
     lock = FolderLock(tmp_path)

@@ -144,7 +144,7 @@ async def test_a_move_is_a_reset_that_is_told_once_and_counted(tmp_path: Path) -
 
 
 async def test_deployments_that_nobody_noticed_count_as_well(tmp_path: Path) -> None:
-    """Design 5: a new deployment costs nothing; old rows are judged when next used, over all deployments between."""
+    """Design 5: a new deployment costs nothing; rows are judged when next used, over all between."""
     async with opened(tmp_path) as table:
         (key,) = keys(35)
         await table.deploy((A, 100))
@@ -155,7 +155,12 @@ async def test_deployments_that_nobody_noticed_count_as_well(tmp_path: Path) -> 
         _, history = await table.objects.show(SHOP, "Cart", key.id, START + 61)
 
         assert (found.assigned, found.running, found.deployment_number) == (A, A, 4)
-        assert [(event.deployment_number, event.version_id) for event in history] == [(1, A), (2, B), (3, C), (4, A)]
+        assert [(event.deployment_number, event.version_id) for event in history] == [
+            (1, A),
+            (2, B),
+            (3, C),
+            (4, A),
+        ]
 
 
 async def test_an_object_that_came_back_unnoticed_was_never_reset(tmp_path: Path) -> None:
@@ -339,7 +344,7 @@ async def test_an_object_first_used_under_a_deferred_deployment_does_not_wait(tm
 
 
 async def test_looking_at_a_waiting_object_says_what_runs_it(tmp_path: Path, rule: AssignmentRule) -> None:
-    """R62, design 7: ``peek`` says what ``use`` would say; the explanation must not name a version that does not answer."""
+    """R62, design 7: ``peek`` says what ``use`` would; an explanation names the version that answers."""
     async with opened(tmp_path, rule) as table:
         key = await moving_object(table)
         used = table.use(key, START + 104)
@@ -408,7 +413,7 @@ class Failing(SqliteStore):
 
 
 async def test_a_full_disk_stops_the_deployment_and_not_the_traffic(tmp_path: Path) -> None:
-    """Design 9: an error to the one who writes, never the end of the data plane; nothing is lost once there is room."""
+    """Design 9: an error to the one who writes, never the end of the data plane; nothing is lost."""
     store = Failing(tmp_path)
     await store.add_versions(VERSIONS)
     table = Table(store, STICKY)
@@ -443,7 +448,7 @@ class Busy(SqliteStore):
 
 
 async def test_steady_traffic_does_not_keep_a_deployment_from_becoming_active(tmp_path: Path) -> None:
-    """Design 10: a new deployment is active in under 100 ms; what is used during the flush belongs to the next one."""
+    """Design 10: a new deployment is active at once; what is used during the flush waits for the next."""
     store = Busy(tmp_path)
     await store.add_versions(VERSIONS)
     table = Table(store, STICKY)
@@ -525,7 +530,9 @@ async def test_a_pin_holds_over_deployments_that_have_its_version(tmp_path: Path
 
 
 @pytest.mark.parametrize(("rule", "version_id"), [(STICKY, A), (HASH, B)])
-async def test_without_its_pin_the_rule_decides_again(tmp_path: Path, rule: AssignmentRule, version_id: VersionId) -> None:
+async def test_without_its_pin_the_rule_decides_again(
+    tmp_path: Path, rule: AssignmentRule, version_id: VersionId
+) -> None:
     """Rows S1: under sticky it stays where it is, under hash it follows its point."""
     async with opened(tmp_path, rule) as table:
         (key,) = keys(12)
@@ -675,7 +682,16 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(
             st.just("deploy"),
-            st.sampled_from([((B, 20), (A, 80)), ((B, 50), (A, 50)), ((A, 50), (B, 50)), ((B, 100),), ((A, 100), (B, 0)), ((C, 40), (A, 60))]),
+            st.sampled_from(
+                [
+                    ((B, 20), (A, 80)),
+                    ((B, 50), (A, 50)),
+                    ((A, 50), (B, 50)),
+                    ((B, 100),),
+                    ((A, 100), (B, 0)),
+                    ((C, 40), (A, 60)),
+                ]
+            ),
             st.just(0),
         ),
         st.tuples(st.just("use"), st.just(()), st.integers(0, 4)),
@@ -692,7 +708,7 @@ WALKERS = keys(5, 12, 35, 60, 80)
 def test_over_any_history_the_past_stays_what_it_was(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, object, int]], drawn: AssignmentRule
 ) -> None:
-    """Design 5: what the table said under a deployment is what it says of that deployment ever after, restarts included."""
+    """Design 5: what the table said under a deployment it says of it ever after, restarts included."""
 
     async def walk() -> None:
         folder = tmp_path_factory.mktemp("state")
@@ -709,7 +725,9 @@ def test_over_any_history_the_past_stays_what_it_was(
                     await take(table, *step)
                     seen[len(table.deployments)] = {
                         view.name: view.assigned
-                        for view in (await table.objects.page(SHOP, "Cart", search="", after="", limit=10, now=START))[0]
+                        for view in (
+                            await table.objects.page(SHOP, "Cart", search="", after="", limit=10, now=START)
+                        )[0]
                     }
                 for number, expected in seen.items():
                     past = await table.past(number)
@@ -758,7 +776,7 @@ async def test_a_restart_changes_nothing(tmp_path: Path, rule: AssignmentRule) -
 
 
 async def test_what_was_lost_with_the_process_is_made_again_the_same(tmp_path: Path, rule: AssignmentRule) -> None:
-    """Design 5: an assignment that was not written yet is a function of id and deployment; nothing can disagree."""
+    """Design 5: an assignment not written yet follows from id and deployment; nothing can disagree."""
     many = [ObjectKey(SHOP, "Cart", f"cart-{number}") for number in range(100)]
     async with opened(tmp_path, rule) as table:
         await table.deploy((B, 20), (A, 80))
@@ -809,7 +827,7 @@ async def test_100_000_objects_are_written_in_pieces_and_are_no_work_for_a_deplo
         tracemalloc.stop()
         rows = table.objects._workers[SHOP].classes["Cart"]
         assert used / len(many) < 400
-        assert 100_000 > FLUSH_ROWS
+        assert FLUSH_ROWS < 100_000
 
         await table.deploy((B, 50), (A, 50))
 

@@ -15,7 +15,9 @@ from gateway.model.version import CommandRuntime, UrlRuntime
 from gateway.store.sqlite import DATABASE, SCHEMA_VERSION, MoveRow, ObjectRow, PinRow, SqliteStore
 from tests.model.examples import API, SHOP, A, B, C, deployment, shares, version
 
-COMMAND = CommandRuntime(("python", "-m", "app \u00fc"), cwd="here", env=(("A", "1"), ("B", "")), ready_path="/healthz")
+COMMAND = CommandRuntime(
+    ("python", "-m", "app \u00fc"), cwd="here", env=(("A", "1"), ("B", "")), ready_path="/healthz"
+)
 
 
 async def test_versions_come_back_as_they_were(tmp_path: Path) -> None:
@@ -96,11 +98,22 @@ def row(key: int, number: int, name: str | None, **changed: float) -> ObjectRow:
 
 
 async def test_objects_keep_what_they_were_first_and_their_name(tmp_path: Path) -> None:
-    """Design 5: the table keeps name if known, first and present assignment, running version, resets, first and last use."""
+    """Design 5: the table keeps name, first and present assignment, running version, resets, uses."""
     store = SqliteStore(tmp_path)
     key = store.class_key(SHOP, "Cart")
     await store.write_objects([row(key, 1, "one"), row(key, 2, None)], [])
-    later = row(key, 1, None, first_version=9, version=2, deployment=3, running=2, resets=1, first_used=99.0, last_used=30.0)
+    later = row(
+        key,
+        1,
+        None,
+        first_version=9,
+        version=2,
+        deployment=3,
+        running=2,
+        resets=1,
+        first_used=99.0,
+        last_used=30.0,
+    )
     await store.write_objects([later, row(key, 2, "two")], [MoveRow(key, later.id, 3, 1, 2, 25.0, "deployment")])
 
     one, two = await store.objects_page(key, "", b"", 10)
@@ -154,11 +167,15 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize(("search", "names"), SEARCHES.values(), ids=SEARCHES)
-async def test_objects_are_found_by_part_of_name_or_id(tmp_path: Path, search: str, names: list[str | None]) -> None:
+async def test_objects_are_found_by_part_of_name_or_id(
+    tmp_path: Path, search: str, names: list[str | None]
+) -> None:
     """Design 1, 5: the table can be searched; nothing in the search is a pattern."""
     store = SqliteStore(tmp_path)
     key = store.class_key(SHOP, "Cart")
-    await store.write_objects([row(key, n, name) for n, name in enumerate(("cart-1", "cart-2", "100%", "a_b", None), 1)], [])
+    await store.write_objects(
+        [row(key, n, name) for n, name in enumerate(("cart-1", "cart-2", "100%", "a_b", None), 1)], []
+    )
 
     assert [found.name for found in await store.objects_page(key, search, b"", 10)] == names
     await store.close()
@@ -193,7 +210,10 @@ async def test_a_pin_ends_the_one_before_it(tmp_path: Path) -> None:
     assert held == [(object_id, 2)]
     assert store.load_pins(key) == []
     assert history.row is None
-    assert [(pin.version, pin.since_deployment, pin.until_deployment) for pin in history.pins] == [(1, 1, 3), (2, 3, 5)]
+    assert [(pin.version, pin.since_deployment, pin.until_deployment) for pin in history.pins] == [
+        (1, 1, 3),
+        (2, 3, 5),
+    ]
     assert (await store.moves_and_pins(key))[1] == history.pins
     await store.close()
 
@@ -242,7 +262,8 @@ async def test_the_database_is_durable(tmp_path: Path) -> None:
 
     def pragmas() -> tuple[object, ...]:
         return tuple(
-            store._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "user_version")
+            store._database.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "user_version")
         )
 
     assert store._thread.submit(pragmas).result() == ("wal", 2, SCHEMA_VERSION)

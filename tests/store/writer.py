@@ -1,7 +1,8 @@
 """A program that writes to a state folder in a loop and prints what was acknowledged, until it is killed.
 
-``python -m tests.store.writer FOLDER [LIMIT]``: with LIMIT no file may grow beyond so many bytes, as on a full disk; the
-program then goes on until a write fails, prints ``failed: <error>``, frees the space, and ends after one more of each.
+``python -m tests.store.writer FOLDER [LIMIT]``: with LIMIT no file may grow beyond so many bytes, as on a full disk;
+the program then goes on until a write fails, prints ``failed: <error>``, frees the space, and ends after one more of
+each.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def docstrings_of_tests() -> Iterator[str]:
 
 
 def test_every_rule_that_a_decision_rests_on_is_cited_by_a_test() -> None:
-    """Design 11: each R-rule has a test that cites it; those that ``model`` and ``routing`` name are the decisions."""
+    """Design 11: each R-rule that ``model`` or ``routing`` names has a test that cites it."""
     sources = [path for part in ("model", "routing") for path in sorted((ROOT / "gateway" / part).glob("*.py"))]
     claimed = set().union(*(rules_named(path.read_text("utf-8")) for path in sources))
     tested = set().union(*map(rules_covered, docstrings_of_tests()))

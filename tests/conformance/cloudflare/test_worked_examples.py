@@ -100,7 +100,9 @@ def test_rows_5_6_7_and_12_as_if_the_header_were_absent(
     assert with_header._replace(ignored=()) == without
     assert with_header.version_id == version_id
     assert [note.cause for note in with_header.ignored] == [cause]
-    step = next(step for step in explain(RequestFacts(overrides=header), D1, draws(point)).steps if step.rule == "override")
+    step = next(
+        step for step in explain(RequestFacts(overrides=header), D1, draws(point)).steps if step.rule == "override"
+    )
     assert (step.outcome, step.detail.partition(":")[0]) == (Outcome.IGNORED, cause)
 
 
@@ -111,7 +113,9 @@ def test_row_8_the_last_of_two_members_counts() -> None:
 
 def test_row_9_two_header_lines_both_apply() -> None:
     """R31: several lines are joined with a comma before parsing, by the reader; each Worker takes its own."""
-    lines = f'Cloudflare-Workers-Version-Overrides: shop="{B}"\r\nCloudflare-Workers-Version-Overrides: api="{X}"\r\n'
+    lines = (
+        f'Cloudflare-Workers-Version-Overrides: shop="{B}"\r\nCloudflare-Workers-Version-Overrides: api="{X}"\r\n'
+    )
     head = read_requests(f"GET / HTTP/1.1\r\nHost: shop\r\n{lines}\r\n".encode()).head
     joined = (head.overrides or b"").decode()
 
@@ -179,9 +183,9 @@ def test_row_15_an_objects_version_comes_from_its_id_alone() -> None:
 def test_row_16_an_asset_is_drawn_for_itself() -> None:
     """R83, R24: ``GET /assets/index-m3.js`` reaches A.
 
-    That A then answers 200 ``text/html`` is the doing of its assets in single-page mode. The routing part has only this
-    much of it: the asset's request carries nothing of the page's, so it is a draw of its own and may reach the version that
-    lacks the file.
+    That A then answers 200 ``text/html`` is the doing of its assets in single-page mode. The routing part has only
+    this much of it: the asset's request carries nothing of the page's, so it is a draw of its own and may reach the
+    version that lacks the file.
     """
     draw = draws(12.0, 35.0)
 

@@ -37,6 +37,7 @@ from gateway.settings import (
 )
 
 _WORKER_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]*")
+_LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_PORT: Final = 65_535
 Value = TypeVar("Value")
@@ -64,18 +65,20 @@ def parse_settings(text: str, path: Path) -> Settings:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(
-            path,
-            mark.line + 1 if mark else 0,
-            "file",
-            f"it is not YAML: {problem}",
-            remedy="Mend the syntax there.",
-        ) from error
+        problem = f"it is not YAML: {getattr(error, 'problem', None) or error}"
+        raise ConfigError(path, _line_of(error, text), "file", problem, remedy="Mend the syntax there.") from error
+    except RecursionError:
+        raise ConfigError(path, 1, "file", "it is nested too deeply", remedy="Flatten it.") from None
     if root is None:
         return Settings(path=path)
     return _settings(_Place(path, root, ""))
+
+
+def _line_of(error: yaml.YAMLError, text: str) -> int:
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:
+        return int(mark.line) + 1
+    return text.count("\n", 0, getattr(error, "position", 0)) + 1
 
 
 class _Place:
@@ -94,7 +97,7 @@ class _Place:
     def entries(self) -> Iterator[tuple[str, _Place]]:
         """Yield the entries of a mapping, in order; a key that stands twice is an error."""
         if not isinstance(self.node, yaml.MappingNode):
-            self.wrong(f"{self._shown()} is not a mapping", "Write `key: value` lines.")
+            self.wrong(f"{self.shown()} is not a mapping", "Write `key: value` lines.")
         seen = set()
         for key, value in self.node.value:
             name = str(key.value)
@@ -115,13 +118,13 @@ class _Place:
     def items(self) -> list[_Place]:
         """Return the items of a list."""
         if not isinstance(self.node, yaml.SequenceNode):
-            self.wrong(f"{self._shown()} is not a list", "Write `- item` lines or [a, b].")
+            self.wrong(f"{self.shown()} is not a list", "Write `- item` lines or [a, b].")
         return [_Place(self.path, item, f"{self.key}[{index}]") for index, item in enumerate(self.node.value)]
 
     def text(self) -> str:
         """Return a scalar as it is written."""
         if not isinstance(self.node, yaml.ScalarNode):
-            self.wrong(f"{self._shown()} is not a single value", "Write one value.")
+            self.wrong(f"{self.shown()} is not a single value", "Write one value.")
         return str(self.node.value)
 
     def number(self) -> float:
@@ -129,27 +132,27 @@ class _Place:
         try:
             return float(self.text())
         except ValueError:
-            self.wrong(f"{self._shown()} is not a number", "Write a number, such as 10 or 0.5.")
+            self.wrong(f"{self.shown()} is not a number", "Write a number, such as 10 or 0.5.")
 
     def whole_number(self) -> int:
         """Return a whole number."""
         text = self.text()
-        if not re.fullmatch(r"-?[0-9]+", text):
-            self.wrong(f"{self._shown()} is not a whole number", "Write a whole number.")
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
+            self.wrong(f"{self.shown()} is not a whole number", "Write a whole number.")
         return int(text)
 
     def switch(self) -> bool:
         """Return true or false."""
         text = self.text().lower()
         if text not in {"true", "false", "yes", "no", "on", "off"}:
-            self.wrong(f"{self._shown()} is neither true nor false", "Write true or false.")
+            self.wrong(f"{self.shown()} is neither true nor false", "Write true or false.")
         return text in {"true", "yes", "on"}
 
     def one_of(self, choices: Collection[str]) -> str:
         """Return one of a few words."""
         text = self.text()
         if text not in choices:
-            self.wrong(f"{self._shown()} is not known", f"Write one of: {', '.join(choices)}.")
+            self.wrong(f"{self.shown()} is not known", f"Write one of: {', '.join(choices)}.")
         return text
 
     def read(self, parse: Callable[[str], Value], *errors: type[Exception], remedy: str) -> Value:
@@ -157,9 +160,9 @@ class _Place:
         try:
             return parse(self.text())
         except errors as error:
-            self.wrong(f"{self._shown()}: {error}", remedy)
+            self.wrong(f"{self.shown()}: {error}", remedy)
 
-    def _shown(self) -> str:
+    def shown(self) -> str:
         return repr(self.node.value) if isinstance(self.node, yaml.ScalarNode) else "what stands here"
 
 
@@ -219,7 +222,7 @@ def _proxy(found: dict[str, _Place]) -> ProxySettings:
             seconds = place.number()
             values[name] = seconds
             if not seconds > 0:
-                place.wrong("it must be above 0", "Give seconds.")
+                place.wrong(f"{place.text()!r} is not above 0", "Give seconds.")
     if "decision_headers" in found:
         values["decision_headers"] = found["decision_headers"].switch()
     for name, pattern, example in (("country", r"[A-Z0-9]{2}", "DE"), ("colo", r"[A-Z]{3}", "FRA")):
@@ -250,7 +253,7 @@ def _routing(found: dict[str, _Place]) -> RoutingSettings:
 
 def _address(place: _Place) -> Address:
     host, colon, port = place.text().rpartition(":")
-    if not colon or not re.fullmatch(r"[0-9]+", port) or int(port) > _MAX_PORT or not host:
+    if not (colon and _LISTEN_HOST.fullmatch(host) and re.fullmatch(r"[0-9]{1,5}", port)) or int(port) > _MAX_PORT:
         place.wrong(f"{place.text()!r} is not host:port", "Write it as 127.0.0.1:8787; port 0 takes a free one.")
     return Address(host.strip("[]"), int(port))
 
@@ -290,6 +293,8 @@ def _version(worker: WorkerName, place: _Place) -> VersionDefinition:
         place.wrong("a version has no tag", "Add `tag: v1`; the deployment names versions by it.")
     runtime = _runtime(place, found)
     tag = found["tag"].text()
+    if not tag:
+        found["tag"].wrong("'' is no tag", "Write a name, such as v1.")
     if "id" in found:
         version_id = VersionId(found["id"].text())
         if not VERSION_ID.fullmatch(version_id):
@@ -308,7 +313,7 @@ def _runtime(place: _Place, found: dict[str, _Place]) -> Runtime:
     if "url" in found:
         for other in ("cwd", "env", "ready"):
             if other in found:
-                found[other].wrong("it goes only with command", "Leave it out.")
+                found[other].wrong(f"{found[other].shown()} goes only with command", "Leave it out.")
         url = found["url"].text()
         found["url"].read(endpoint_of, InvalidUpstreamUrl, ValueError, remedy="Write it as http://127.0.0.1:9102.")
         return UrlRuntime(url)
@@ -394,5 +399,30 @@ def _check_workers(place: _Place, workers: tuple[WorkerSettings, ...]) -> None:
         if worker.name in names:
             item.wrong(f"two Workers are named {worker.name!r}", "Give each its own name.")
         names.add(worker.name)
-    for pattern, claimants in conflicts(route for worker in workers for route in worker.routes).items():
-        place.wrong(f"route {pattern!r} is claimed by {', '.join(claimants)}", "Leave it with one of them.")
+    _check_ids(place, workers)
+    claimed = conflicts(route for worker in workers for route in worker.routes)
+    for item, worker in reversed(list(zip(place.items(), workers, strict=True))):
+        for route, where in _written_routes(item, worker):
+            for pattern, claimants in claimed.items():
+                if route.covers_the_same(parse_route(worker.name, pattern)):
+                    owners = ", ".join(claimants)
+                    where.wrong(f"route {route.pattern!r} is claimed by {owners}", "Leave it with one of them.")
+
+
+def _written_routes(item: _Place, worker: WorkerSettings) -> Iterator[tuple[Route, _Place]]:
+    """Yield the routes that stand in the file, with their places; the implied one stands nowhere."""
+    written = dict(item.entries()).get("routes")
+    if written is not None:
+        yield from zip(worker.routes, written.items(), strict=False)
+
+
+def _check_ids(place: _Place, workers: tuple[WorkerSettings, ...]) -> None:
+    owners: dict[VersionId, WorkerName] = {}
+    for item, worker in zip(place.items(), workers, strict=True):
+        for index, version in enumerate(worker.versions):
+            owner = owners.setdefault(version.id, worker.name)
+            if owner != worker.name:
+                where = dict(item.entries())["versions"].items()[index]
+                where.wrong(
+                    f"version id {version.id} belongs to Worker {owner!r}", "Give each version its own id."
+                )

@@ -38,7 +38,7 @@ VERSIONS = (
 ONE = SHOP_HEAD + "    versions:\n      - tag: v1\n"
 """Four lines, one version that says nothing yet."""
 
-V, O = "workers[0].versions[0]", "workers[0].durable_objects"
+V, OBJ = "workers[0].versions[0]", "workers[0].durable_objects"
 OBJECTS = SHOP_HEAD + "    durable_objects:\n"
 BINDING = OBJECTS + "      bindings:\n"
 
@@ -72,8 +72,14 @@ BAD: dict[str, Bad] = {
     "port without end": (GATEWAY + f"  control: 127.0.0.1:{'9' * 5000}\n", 3, "gateway.control", "999"),
     "listen as URL": ("gateway:\n  listen: http://127.0.0.1:8787\n", 2, "gateway.listen", "http://127.0.0.1:8787"),
     "listen as list": ("gateway:\n  listen: [a, 1]\n", 2, "gateway.listen", "single value"),
-    "control_hosts as text": (GATEWAY + "  control_hosts: gateway.test\n", 3, "gateway.control_hosts", "'gateway.test'"),
-    "control_hosts of mappings": (GATEWAY + "  control_hosts: [{}]\n", 3, "gateway.control_hosts[0]", "single value"),
+    "control_hosts as text": (
+        GATEWAY + "  control_hosts: gateway.test\n",
+        3, "gateway.control_hosts", "gateway.test",
+    ),
+    "control_hosts of mappings": (
+        GATEWAY + "  control_hosts: [{}]\n",
+        3, "gateway.control_hosts[0]", "single value",
+    ),
     "seed as fraction": (GATEWAY + "  seed: 1.5\n", 3, "gateway.seed", "'1.5'"),
     "seed as word": (GATEWAY + "  seed: random\n", 3, "gateway.seed", "'random'"),
     "seed empty": (GATEWAY + "  seed:\n", 3, "gateway.seed", "''"),
@@ -85,10 +91,19 @@ BAD: dict[str, Bad] = {
     "colo": (GATEWAY + "  colo: FR1\n", 3, "gateway.colo", "'FR1'"),
     "unknown timeout": (GATEWAY + "  timeouts: {head: 1}\n", 3, "gateway.timeouts.head", "no such key"),
     "timeout 0": (GATEWAY + "  timeouts: {head_seconds: 0}\n", 3, "gateway.timeouts.head_seconds", "0"),
-    "timeout negative": (GATEWAY + "  timeouts:\n    idle_seconds: -5\n", 4, "gateway.timeouts.idle_seconds", "-5"),
+    "timeout negative": (
+        GATEWAY + "  timeouts:\n    idle_seconds: -5\n",
+        4, "gateway.timeouts.idle_seconds", "-5",
+    ),
     "timeout in words": (GATEWAY + "  timeouts: {idle_seconds: 5s}\n", 3, "gateway.timeouts.idle_seconds", "'5s'"),
-    "timeout no number": (GATEWAY + "  timeouts: {idle_seconds: nan}\n", 3, "gateway.timeouts.idle_seconds", "nan"),
-    "no versions allowed": (GATEWAY + "  deployments: {max_versions: 0}\n", 3, "gateway.deployments.max_versions", "0"),
+    "timeout no number": (
+        GATEWAY + "  timeouts: {idle_seconds: nan}\n",
+        3, "gateway.timeouts.idle_seconds", "nan",
+    ),
+    "no versions allowed": (
+        GATEWAY + "  deployments: {max_versions: 0}\n",
+        3, "gateway.deployments.max_versions", "0",
+    ),
     "unknown limit": (GATEWAY + "  deployments: {limit: 2}\n", 3, "gateway.deployments.limit", "no such key"),
     "affinity": (GATEWAY + "  affinity: {per_worker: 1}\n", 3, "gateway.affinity.per_worker", "'1'"),
     "drafts": (GATEWAY + "  drafts: {cohorts: always}\n", 3, "gateway.drafts.cohorts", "'always'"),
@@ -110,7 +125,8 @@ BAD: dict[str, Bad] = {
     "query in a route": (SHOP_HEAD + "    routes: ['a/*?x']\n", 3, "workers[0].routes[0]", "'a/*?x'"),
     "routes as text": (SHOP_HEAD + "    routes: a/*\n", 3, "workers[0].routes", "'a/*'"),
     "route of two Workers": (
-        SHOP_HEAD + "    routes: ['*/*']\n  - name: api\n    routes:\n      - '*/*'\n", 6, "workers[1].routes[0]", "'*/*'",
+        SHOP_HEAD + "    routes: ['*/*']\n  - name: api\n    routes:\n      - '*/*'\n",
+        6, "workers[1].routes[0]", "'*/*'",
     ),
     "implied route of another Worker": (
         SHOP_HEAD + "    routes: [api.localhost/*]\n  - name: api\n", 3, "workers[0].routes[0]", "api.localhost/*",
@@ -121,7 +137,10 @@ BAD: dict[str, Bad] = {
     "tag empty": (SHOP_HEAD + "    versions:\n      - {tag: '', url: 'http://a'}\n", 4, f"{V}.tag", "''"),
     "neither url nor command": (ONE, 4, V, "exactly one"),
     "both": (SHOP_HEAD + "    versions:\n      - {tag: v1, url: 'http://a', command: [x]}\n", 4, V, "exactly one"),
-    "unknown key of a version": (SHOP_HEAD + "    versions:\n      - {tag: v1, port: 1}\n", 4, f"{V}.port", "no such key"),
+    "unknown key of a version": (
+        SHOP_HEAD + "    versions:\n      - {tag: v1, port: 1}\n",
+        4, f"{V}.port", "no such key",
+    ),
     "https": (ONE + "        url: https://a\n", 5, f"{V}.url", "'https://a'"),
     "url without scheme": (ONE + "        url: 127.0.0.1:9102\n", 5, f"{V}.url", "'127.0.0.1:9102'"),
     "url with path": (ONE + "        url: http://a/b\n", 5, f"{V}.url", "'http://a/b'"),
@@ -134,11 +153,18 @@ BAD: dict[str, Bad] = {
     "env twice": (ONE + "        command: [x]\n        env: {A: 1, A: 2}\n", 6, f"{V}.env.A", "twice"),
     "env value a list": (ONE + "        command: [x]\n        env: {A: [1]}\n", 6, f"{V}.env.A", "single value"),
     "ready without slash": (ONE + "        command: [x]\n        ready: healthz\n", 6, f"{V}.ready", "'healthz'"),
-    "id in upper case": (SHOP_HEAD + f"    versions:\n      - {{tag: v1, url: 'http://a', id: {A.upper()}}}\n", 4, f"{V}.id", A.upper()),
-    "id not a UUID": (SHOP_HEAD + "    versions:\n      - {tag: v1, url: 'http://a', id: v1}\n", 4, f"{V}.id", "'v1'"),
+    "id in upper case": (
+        SHOP_HEAD + f"    versions:\n      - {{tag: v1, url: 'http://a', id: {A.upper()}}}\n",
+        4, f"{V}.id", A.upper(),
+    ),
+    "id not a UUID": (
+        SHOP_HEAD + "    versions:\n      - {tag: v1, url: 'http://a', id: v1}\n",
+        4, f"{V}.id", "'v1'",
+    ),
     "tag twice": (VERSIONS + "      - {tag: v1, url: 'http://a'}\n", 7, "workers[0].versions[3]", "'v1'"),
     "id twice": (
-        SHOP_HEAD + f"    versions:\n      - {{tag: a, url: 'http://a', id: {A}}}\n      - {{tag: b, url: 'http://b', id: {A}}}\n",
+        SHOP_HEAD + f"    versions:\n      - {{tag: a, url: 'http://a', id: {A}}}\n"
+        f"      - {{tag: b, url: 'http://b', id: {A}}}\n",
         5, "workers[0].versions[1]", A,
     ),
     "id of two Workers": (
@@ -157,34 +183,53 @@ BAD: dict[str, Bad] = {
     "percentage 101": (VERSIONS + "    deployment: {v1: 101}\n", 7, "workers[0].deployment.v1", "101"),
     "percentage negative": (VERSIONS + "    deployment: {v1: -1, v2: 101}\n", 7, "workers[0].deployment.v1", "-1"),
     "percentage nan": (VERSIONS + "    deployment: {v1: nan}\n", 7, "workers[0].deployment.v1", "nan"),
-    "tag twice in a deployment": (VERSIONS + "    deployment: {v1: 50, v1: 50}\n", 7, "workers[0].deployment.v1", "twice"),
-    "three versions (R11)": (VERSIONS + "    deployment: {v1: 40, v2: 30, v3: 30}\n", 7, "workers[0].deployment", "3"),
-    "deployment without versions": (SHOP_HEAD + "    deployment: {v1: 100}\n", 3, "workers[0].deployment.v1", "'v1'"),
+    "tag twice in a deployment": (
+        VERSIONS + "    deployment: {v1: 50, v1: 50}\n",
+        7, "workers[0].deployment.v1", "twice",
+    ),
+    "three versions (R11)": (
+        VERSIONS + "    deployment: {v1: 40, v2: 30, v3: 30}\n",
+        7, "workers[0].deployment", "3",
+    ),
+    "deployment without versions": (
+        SHOP_HEAD + "    deployment: {v1: 100}\n",
+        3, "workers[0].deployment.v1", "'v1'",
+    ),
     # Durable Objects
-    "unknown rule": (SHOP_HEAD + "    durable_objects: {assignment: random}\n", 3, f"{O}.assignment", "'random'"),
-    "unknown key of objects": (SHOP_HEAD + "    durable_objects: {classes: []}\n", 3, f"{O}.classes", "no such key"),
-    "unknown mode": (SHOP_HEAD + "    durable_objects: {code_update: {mode: never}}\n", 3, f"{O}.code_update.mode", "'never'"),
+    "unknown rule": (
+        SHOP_HEAD + "    durable_objects: {assignment: random}\n",
+        3, f"{OBJ}.assignment", "'random'",
+    ),
+    "unknown key of objects": (
+        SHOP_HEAD + "    durable_objects: {classes: []}\n",
+        3, f"{OBJ}.classes", "no such key",
+    ),
+    "unknown mode": (
+        SHOP_HEAD + "    durable_objects: {code_update: {mode: never}}\n",
+        3, f"{OBJ}.code_update.mode", "'never'",
+    ),
     "delay beyond a day (R60)": (
-        SHOP_HEAD + "    durable_objects: {code_update: {max_delay_seconds: 86401}}\n", 3, f"{O}.code_update", "86401",
+        SHOP_HEAD + "    durable_objects: {code_update: {max_delay_seconds: 86401}}\n",
+        3, f"{OBJ}.code_update", "86401",
     ),
     "delay with immediate (R60)": (
         OBJECTS + "      code_update: {mode: immediate, max_delay_seconds: 5}\n",
-        4, f"{O}.code_update", "5",
+        4, f"{OBJ}.code_update", "5",
     ),
     "binding without class": (
-        BINDING + "        - object: header:X\n", 5, f"{O}.bindings[0]", "class",
+        BINDING + "        - object: header:X\n", 5, f"{OBJ}.bindings[0]", "class",
     ),
     "class with a space": (
         BINDING + "        - {class: My Cart, object: 'header:X'}\n",
-        5, f"{O}.bindings[0].class", "'My Cart'",
+        5, f"{OBJ}.bindings[0].class", "'My Cart'",
     ),
     "object without a name in it": (
         BINDING + "        - {class: Cart, object: 'path:/cart'}\n",
-        5, f"{O}.bindings[0].object", "'path:/cart'",
+        5, f"{OBJ}.bindings[0].object", "'path:/cart'",
     ),
     "object of no source": (
         BINDING + "        - {class: Cart, object: 'body:x'}\n",
-        5, f"{O}.bindings[0].object", "'body:x'",
+        5, f"{OBJ}.bindings[0].object", "'body:x'",
     ),
 }  # fmt: skip
 

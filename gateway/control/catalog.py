@@ -49,7 +49,7 @@ class WorkerRecord:
         """
         if VERSION_ID.fullmatch(reference) and VersionId(reference) in self.versions:
             return self.versions[VersionId(reference)]
-        tagged = [version for version in self.versions.values() if version.tag == reference]
+        tagged = [version for version in self.versions.values() if reference and version.tag == reference]
         matches = tagged or [
             version
             for version in self.versions.values()

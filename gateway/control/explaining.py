@@ -9,12 +9,12 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from gateway.errors import BadRequest
-from gateway.model.decision import RoutingDecision
+from gateway.model.decision import Reason, RoutingDecision
 from gateway.model.durable_object import AssignedObject, ObjectKey
 from gateway.model.request import RequestFacts
 from gateway.model.version import VersionId, WorkerName
 from gateway.routing.decide import decide
-from gateway.routing.explain import Step, explain
+from gateway.routing.explain import Outcome, Step, explain
 from gateway.routing.object_names import STUB_PREFIX, ObjectBinding, name_in, parse_stub
 from gateway.routing.plan import RoutingPlan
 from gateway.routing.routes import RouteTable
@@ -87,6 +87,10 @@ class Explainer:
         if isinstance(found, Explained):
             return found
         plan = self._table().workers[found.worker].plan
+        if plan is None and found.addressed is not None:
+            decision = RoutingDecision(found.addressed, Reason.VERSION_URL)
+            step = Step("version_url", Outcome.DECIDED, "the host names this version; nothing is deployed", "R20")
+            return Explained(found.worker, found.route, (step,), decision)
         if plan is None:
             return Explained(found.worker, found.route, problem="nothing is deployed; deploy a version first")
         facts = RequestFacts(
@@ -149,15 +153,24 @@ def _object_key(
 
 
 def _host_and_target(url: str) -> tuple[str, str]:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BadRequest(f"{url!r} is no http URL", remedy="Write it as http://shop.localhost/path.")
-    return parts.hostname.removesuffix("."), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname.removesuffix(".")
+    return host, _on_the_wire((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+
+
+def _on_the_wire(text: str) -> str:
+    """Return text as the data plane reads it: a character for each of its bytes."""
+    return text.encode("utf-8", "replace").decode("latin-1")
 
 
 def _joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     fields: dict[str, str] = {}
-    for name, value in headers:
-        lower = name.lower()
+    for name, text in headers:
+        lower, value = name.lower(), _on_the_wire(text)
         fields[lower] = f"{fields[lower]}, {value}" if lower in fields else value
     return fields

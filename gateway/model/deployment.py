@@ -66,7 +66,10 @@ class CodeUpdate:
 
     def __post_init__(self) -> None:
         if self.mode == "immediate" and self.max_delay_seconds:
-            raise DeploymentError("max_delay goes only with mode 'deferred' (R60)", remedy="Leave it out.")
+            raise DeploymentError(
+                f"max_delay {self.max_delay_seconds:g} goes only with mode 'deferred' (R60)",
+                remedy="Leave it out.",
+            )
         if not 0 <= self.max_delay_seconds <= MAX_CODE_UPDATE_DELAY_SECONDS:
             raise DeploymentError(
                 f"max_delay {self.max_delay_seconds:g} s is out of range",

@@ -18,16 +18,17 @@ class AssignmentRule(StrEnum):
 
 
 class ObjectKey(NamedTuple):
-    """Worker, class and name of an object, as a request names it."""
+    """Worker, class and name of an object; ``given_id`` where someone named it by its id."""
 
     worker: WorkerName
     class_name: str
     name: str
+    given_id: bytes = b""
 
     @property
     def id(self) -> bytes:
         """32 bytes that follow from Worker, class and name alone, as ``idFromName`` does."""
-        return object_id(self.worker, self.class_name, self.name)
+        return self.given_id or object_id(self.worker, self.class_name, self.name)
 
     @property
     def header_value(self) -> str:

@@ -26,5 +26,6 @@ def worker_seed(worker: WorkerName, *, per_worker: bool = True) -> int:
 
 def point_of_key(key: str, seed: int) -> float:
     """Return where ``key`` lies on [0, 100); depends on key and Worker, never on the deployment (R39)."""
-    high: int = mmh3.hash64(key, seed, x64arch=True, signed=False)[0]
+    # As bytes: mmh3 ends the process over half a surrogate pair in a str.
+    high: int = mmh3.hash64(key.encode("utf-8", "surrogatepass"), seed, x64arch=True, signed=False)[0]
     return (high >> (64 - _BITS)) * _SCALE

@@ -69,7 +69,7 @@ def _wanted_value(header: str, worker: WorkerName) -> object:
         InvalidOverrides: One mistake anywhere discards the whole header (R31); the caller routes on.
     """
     try:
-        members = http_sf.parse(header.encode("latin-1"), tltype="dictionary")
+        members = http_sf.parse(header.encode("latin-1", "replace"), tltype="dictionary")
     except StructuredFieldError as error:
         raise InvalidOverrides(f"not a Dictionary of RFC 8941: {error}") from error
     assert isinstance(members, dict)  # noqa: S101 - what the library returns for a dictionary

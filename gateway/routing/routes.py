@@ -39,6 +39,10 @@ class Route(NamedTuple):
         """Tell whether the pattern's path covers ``path`` (no query)."""
         return path.startswith(self.path_prefix) if self.any_suffix else path == self.path_prefix
 
+    def covers_the_same(self, other: Route) -> bool:
+        """Tell whether two patterns match the same requests, however they are written."""
+        return self[2:] == other[2:]
+
     @property
     def specificity(self) -> tuple[bool, int, bool, int]:
         """Sort key: an exact host beats a wildcard, a longer host a shorter one, then the same of the path."""

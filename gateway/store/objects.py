@@ -347,7 +347,9 @@ class ObjectTable:
             StateUnavailable: It cannot be written; then the new deployment must not become active, and first
                 accesses go on under the present one.
         """
-        known = self._workers[worker]
+        known = self._workers.get(worker)
+        if known is None:
+            return  # not in the configuration: nobody uses its objects, and they are judged once it is back
         known.activation = asyncio.Event()
         try:
             await self.flush()
@@ -357,12 +359,14 @@ class ObjectTable:
 
     def activate(self, deployment: Deployment) -> None:
         """Judge by ``deployment`` from now on; costs the same for one object and for a million."""
-        self._workers[deployment.worker].add_deployment(deployment)
+        known = self._workers.get(deployment.worker)
+        if known is not None:
+            known.add_deployment(deployment)
 
     def end_activation(self, worker: WorkerName) -> None:
         """Let first accesses go on."""
-        known = self._workers[worker]
-        if known.activation is not None:
+        known = self._workers.get(worker)
+        if known is not None and known.activation is not None:
             known.activation.set()
             known.activation = None
 

@@ -114,13 +114,16 @@ class Control:
         return await self.deployments.create(self.shop, shares, dry_run=dry_run)
 
 
+HERE = Endpoint("127.0.0.1", 9102)
+
+
 @dataclass
 class FakeUpstream:
     """A version that runs, as far as anyone can tell."""
 
     version: Version
     state: VersionState = VersionState.RUNNING
-    endpoint: Endpoint | None = Endpoint("127.0.0.1", 9102)
+    endpoint: Endpoint | None = HERE
     trouble: str = ""
     last_lines: Sequence[str] = ("listening",)
 

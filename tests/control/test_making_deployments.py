@@ -152,7 +152,7 @@ async def test_an_ambiguous_tag_is_refused() -> None:
 
 
 async def test_the_limit_of_versions_is_a_setting_with_wranglers_text() -> None:
-    """R11, R103: "Too many versions selected. You can deploy at most 2 version(s) at a time. ..."; and the setting."""
+    """R11, R103: "Too many versions selected. You can deploy at most 2 version(s) at a time."; and the setting."""
     with pytest.raises(TooManyVersions) as caught:
         await Control().deploy(("v1", 40), ("v2", 30), ("cccc", 30))
 

@@ -24,6 +24,9 @@ C = VersionId("cccccccc-3333-4333-8333-333333333333")
 X = VersionId("dddddddd-4444-4444-8444-444444444444")
 DIGIT_FIRST = VersionId("1bbbbbbb-2222-4222-8222-222222222222")
 
+ELSEWHERE = UrlRuntime("http://127.0.0.1:9102")
+IMMEDIATE = CodeUpdate()
+
 CLOSE = 0.01
 """How near to the wanted point a key or name must fall; no border of the examples lies nearer."""
 
@@ -37,7 +40,7 @@ def version(
     *,
     tag: str = "",
     worker: WorkerName = SHOP,
-    runtime: Runtime = UrlRuntime("http://127.0.0.1:9102"),
+    runtime: Runtime = ELSEWHERE,
 ) -> Version:
     """Return a version that nobody starts."""
     return Version(version_id, worker, number, runtime, NOW, tag)
@@ -53,7 +56,7 @@ def deployment(
     number: int = 1,
     worker: WorkerName = SHOP,
     cohorts: Iterable[Cohort] = (),
-    code_update: CodeUpdate = CodeUpdate(),
+    code_update: CodeUpdate = IMMEDIATE,
     created_on: datetime = NOW,
 ) -> Deployment:
     """Return a deployment of versions and percentages in the order given."""

@@ -51,5 +51,5 @@ def test_a_name_of_bytes_that_are_no_utf_8_has_an_id_and_a_header() -> None:
     """Design 3: a target is forwarded byte for byte, so a name may hold any byte (``/cart/%FF``)."""
     odd = key(name="\udcff")
 
-    assert len(object_id(*odd)) == 32
+    assert len(odd.id) == 32
     assert odd.header_value == "Cart/%FF"

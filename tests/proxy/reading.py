@@ -20,6 +20,8 @@ RESPONSE_MEANING = (
     "status", "reason", "lines", "is_http_10", "keep_alive", "chunked", "content_length", "has_date", "protocol",
 )  # fmt: skip
 
+LIMITS = ReadLimits()
+
 
 def meaning_of(head: RequestHead | ResponseHead) -> dict[str, object]:
     """Return all that a head says, as plain values."""
@@ -74,7 +76,7 @@ class Requests:
 
 def read_requests(
     *pieces: bytes,
-    limits: ReadLimits = ReadLimits(),
+    limits: ReadLimits = LIMITS,
     memo: HeadMemo[RequestHead] | None = None,
 ) -> Requests:
     """Feed a client's bytes piece by piece, and return what was told; upgrades are neither taken nor refused."""

@@ -405,8 +405,8 @@ def test_names_are_ascii(name: str) -> None:
 
 # Whatever the bytes.
 
-FRAGMENTS = st.sampled_from(
-    [ b"GET / HTTP/1.1\r\n", b"POST /a?b HTTP/1.1\r\n", b"HEAD / HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n",
+FRAGMENTS = [
+    b"GET / HTTP/1.1\r\n", b"POST /a?b HTTP/1.1\r\n", b"HEAD / HTTP/1.0\r\n", b"OPTIONS * HTTP/1.1\r\n",
     b"BREW / HTTP/1.1\r\n", b"GET http://a/b HTTP/1.1\r\n", b"CONNECT a:1 HTTP/1.1\r\n", b"GET", b" ", b"/",
     b"HTTP/1.1", b"HTTP/2.0", b"Host: a\r\n", b"Host: [::1]:80\r\n", b"Host: a b\r\n", b"Content-Length: 3\r\n",
     b"Content-Length: 0\r\n", b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n",
@@ -414,9 +414,9 @@ FRAGMENTS = st.sampled_from(
     b"Connection: x, host\r\n", b"Upgrade: websocket\r\n", b"Upgrade: h2c\r\n", b"Expect: 100-continue\r\n",
     b"TE: trailers\r\n", b"X: 1\r\n", b"Proxy-Connection: close\r\n", b"\r\n", b"\r", b"\n", b"\0", b"\xff",
     b":", b";", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nX: 1\r\n\r\n", b"0\r\n", b"1;a=b\r\nx\r\n", b"\t",
-    b"Trailer: X\r\n", ],
-)  # fmt: skip
-STREAMS = st.lists(FRAGMENTS | st.binary(max_size=3), max_size=24).map(b"".join)
+    b"Trailer: X\r\n",
+]  # fmt: skip
+STREAMS = st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=3), max_size=24).map(b"".join)
 CUTS = st.lists(st.integers(0, 2_000), max_size=12)
 
 
@@ -455,9 +455,25 @@ TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 VALUES = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20
 ).map(str.strip)
-HEADS = st.builds(
-    lambda method, target, version, host, lines: "\r\n".join( [f"{method} {target} HTTP/{version}", f"Host: {host}", *(f"{name}: {it}" for name, it in lines), "", ""] ).encode("latin-1"), method=st.sampled_from(["GET", "HEAD", "OPTIONS", "DELETE", "PATCH", "PROPFIND", "PURGE"]), target=st.text("abc/?=&%2F.~-+:@", max_size=20).map("/{}".format) | st.sampled_from(["http://a.b:80/c?d", "https://x"]), version=st.sampled_from(["1.1", "1.0"]), host=st.sampled_from(["a", "A.b:80", "[::1]", "127.0.0.1:1", "x."]), lines=st.lists( st.tuples(TOKENS, VALUES) | st.sampled_from( [ ("Connection", "close"), ("Connection", "keep-alive, x"), ("Cloudflare-Workers-Version-Key", "u1"), ("Cloudflare-Workers-Version-Overrides", 'shop="a"'), ("TE", "trailers"), ("Max-Forwards", "3"), ("X-Forwarded-For", "1.2.3.4"), ("CDN-Loop", "a; x=1"), ("Expect", "a-pony"), ("X_Forwarded_For", "1"), ] ), max_size=6, ),
-)  # fmt: skip
+TARGETS_SENT = ["http://a.b:80/c?d", "https://x"]
+LINES = [
+    ("Connection", "close"), ("Connection", "keep-alive, x"), ("Cloudflare-Workers-Version-Key", "u1"),
+    ("Cloudflare-Workers-Version-Overrides", 'shop="a"'), ("TE", "trailers"), ("Max-Forwards", "3"),
+    ("X-Forwarded-For", "1.2.3.4"), ("CDN-Loop", "a; x=1"), ("Expect", "a-pony"), ("X_Forwarded_For", "1"),
+]  # fmt: skip
+
+
+@st.composite
+def written_heads(draw: st.DrawFn) -> bytes:
+    """Return a head that is right, or nearly so."""
+    method = draw(st.sampled_from(["GET", "HEAD", "OPTIONS", "DELETE", "PATCH", "PROPFIND", "PURGE"]))
+    paths = st.text("abc/?=&%2F.~-+:@", max_size=20).map("/{}".format)
+    target = draw(paths | st.sampled_from(TARGETS_SENT))
+    host = draw(st.sampled_from(["a", "A.b:80", "[::1]", "127.0.0.1:1", "x."]))
+    lines = draw(st.lists(st.tuples(TOKENS, VALUES) | st.sampled_from(LINES), max_size=6))
+    start = f"{method} {target} HTTP/{draw(st.sampled_from(['1.1', '1.0']))}"
+    fields = [f"{name}: {value}" for name, value in lines]
+    return "\r\n".join([start, f"Host: {host}", *fields, "", ""]).encode("latin-1")
 
 
 def serialised(head: RequestHead) -> bytes:
@@ -474,7 +490,7 @@ def serialised(head: RequestHead) -> bytes:
     return b"\r\n".join([start, *lines, *head.lines, b"", b""])
 
 
-@given(data=HEADS)
+@given(data=written_heads())
 def test_what_is_accepted_is_accepted_again_with_the_same_meaning(data: bytes) -> None:
     """RFC 9112 section 2.2, design 3.1: whoever reads what we forward must read what we read."""
     told = read_requests(data)

@@ -93,7 +93,7 @@ def test_every_version_keeps_its_share(listed: tuple[VersionShare, ...]) -> None
 
 def test_90_to_10_over_20_000_draws() -> None:
     """R44, R24: a probability for each request; seeded, and bounds of more than ten standard deviations."""
-    random, split = Random(42), split_of(shares((A, 90), (B, 10)))
+    random, split = Random(42), split_of(shares((A, 90), (B, 10)))  # noqa: S311 - traffic shares, no secrets
 
     found = [split.at(random.random() * 100).version_id for _ in range(20_000)]
 
@@ -103,7 +103,7 @@ def test_90_to_10_over_20_000_draws() -> None:
 
 def test_ten_draws_at_10_percent_may_hold_none() -> None:
     """R44: the percentage is no quota; of 1,000 runs of ten draws many hold none, some three or more."""
-    random, split = Random(7), split_of(shares((A, 90), (B, 10)))
+    random, split = Random(7), split_of(shares((A, 90), (B, 10)))  # noqa: S311 - traffic shares, no secrets
 
     runs = [sum(split.at(random.random() * 100).version_id == B for _ in range(10)) for _ in range(1_000)]
 

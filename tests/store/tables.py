@@ -12,7 +12,7 @@ from gateway.model.durable_object import AssignedObject, AssignmentRule, ObjectK
 from gateway.model.version import VersionId, WorkerName
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
-from tests.model.examples import SHOP, A, B, C, deployment, object_at, version
+from tests.model.examples import IMMEDIATE, SHOP, A, B, C, deployment, object_at, version
 
 VERSIONS = (version(A, 1, tag="v1"), version(B, 2, tag="v2"), version(C, 3, tag="v3"))
 START = 1_000_000.0
@@ -35,7 +35,7 @@ class Table:
         self,
         *listed: tuple[VersionId, float],
         at: float = START,
-        code_update: CodeUpdate = CodeUpdate(),
+        code_update: CodeUpdate = IMMEDIATE,
     ) -> None:
         """Make a deployment active as ``Deployments`` does."""
         made = deployment(

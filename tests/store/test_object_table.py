@@ -556,10 +556,9 @@ async def test_pins_that_cannot_be(tmp_path: Path) -> None:
             (ObjectKey(API, "Cart", "x"), None, NotFound),
         ):
             with pytest.raises(error) as caught:
-                if version_id is not None:
-                    await table.objects.pin(key, version_id, START)
-                else:
-                    await table.objects.unpin(key, START)
+                await (
+                    table.objects.pin(key, version_id, START) if version_id else table.objects.unpin(key, START)
+                )
             assert caught.value.remedy
 
 

@@ -28,7 +28,7 @@ from gateway.store.objects import ObjectTable
 MAX_EXPLAIN_COUNT: Final = 100_000
 MAX_PAGE: Final = 1000
 DEFAULT_PAGE: Final = 50
-ID_LENGTH: Final = 64
+_MOST: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,9 @@ class _Api:
     async def deploy(self, request: web.Request) -> web.Response:
         record = self._record(request)
         body = await json_body(request, ("versions", "message", "cohorts", "code_update", "dry_run"))
-        dry_run = body.get("dry_run", False) is True
+        dry_run = body.get("dry_run", False)
+        if not isinstance(dry_run, bool):
+            raise BadRequest(f"'dry_run' is {dry_run!r}", remedy="Send true or false.")
         created = await self._parts.deployments.create(
             record,
             _wanted(body.get("versions")),
@@ -279,13 +281,11 @@ class _Api:
 
     async def _key(self, record: WorkerRecord, request: web.Request) -> ObjectKey:
         name, reference = request.match_info["class"], request.match_info["object"]
-        if len(reference) == ID_LENGTH:
-            objects = self._parts.objects
-            id_ = objects.find_id(record.name, name, reference)
-            if id_.hex() == reference:
-                view, _ = await objects.show(record.name, name, id_, self._parts.clock())
-                reference = view.name or reference
-        return ObjectKey(record.name, name, reference)
+        id_ = self._parts.objects.find_id(record.name, name, reference)
+        if id_.hex() != reference.lower():
+            return ObjectKey(record.name, name, reference)
+        view, _ = await self._parts.objects.show(record.name, name, id_, self._parts.clock())
+        return ObjectKey(record.name, name, view.name or "", id_)
 
 
 class _Collected:
@@ -345,8 +345,8 @@ def _wanted_share(item: object) -> WantedShare:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise BadRequest(f"percentage {value!r} is not a number", remedy="Give a number from 0 to 100.")
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _MOST:
+        raise BadRequest(f"{value!r} is not a number that means something here", remedy="Give a smaller number.")
     return value
 
 

@@ -183,9 +183,9 @@ def test_row_15_an_objects_version_comes_from_its_id_alone() -> None:
 def test_row_16_an_asset_is_drawn_for_itself() -> None:
     """R83, R24: ``GET /assets/index-m3.js`` reaches A.
 
-    That A then answers 200 ``text/html`` is the doing of its assets in single-page mode. The routing part has only
-    this much of it: the asset's request carries nothing of the page's, so it is a draw of its own and may reach the
-    version that lacks the file.
+    That A then answers 200 ``text/html`` is the doing of its assets in single-page mode. The routing part has
+    only this much of it: the asset's request carries nothing of the page's, so it is a draw of its own and may
+    reach the version that lacks the file.
     """
     draw = draws(12.0, 35.0)
 

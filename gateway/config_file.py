@@ -127,6 +127,12 @@ class _Place:
             self.wrong(f"{self.shown()} is not a single value", "Write one value.")
         return str(self.node.value)
 
+    def full_text(self, what: str) -> str:
+        """Return a scalar that must not be empty."""
+        if not self.text():
+            self.wrong("'' is empty", f"Write {what}.")
+        return self.text()
+
     def number(self) -> float:
         """Return a number."""
         try:
@@ -206,7 +212,7 @@ def _gateway(place: _Place, base: Settings) -> Settings:
         path=base.path,
         listen=_address(found["listen"]) if "listen" in found else base.listen,
         control=ControlSettings(control, hosts),
-        state=Path(found["state"].text()) if "state" in found else base.state,
+        state=Path(found["state"].full_text("a folder, such as .gateway")) if "state" in found else base.state,
         seed=found["seed"].whole_number() if "seed" in found else None,
         log_level=level,
         proxy=_proxy(found),
@@ -292,9 +298,7 @@ def _version(worker: WorkerName, place: _Place) -> VersionDefinition:
     if "tag" not in found:
         place.wrong("a version has no tag", "Add `tag: v1`; the deployment names versions by it.")
     runtime = _runtime(place, found)
-    tag = found["tag"].text()
-    if not tag:
-        found["tag"].wrong("'' is no tag", "Write a name, such as v1.")
+    tag = found["tag"].full_text("a name, such as v1")
     if "id" in found:
         version_id = VersionId(found["id"].text())
         if not VERSION_ID.fullmatch(version_id):
@@ -318,6 +322,8 @@ def _runtime(place: _Place, found: dict[str, _Place]) -> Runtime:
         found["url"].read(endpoint_of, InvalidUpstreamUrl, ValueError, remedy="Write it as http://127.0.0.1:9102.")
         return UrlRuntime(url)
     argv = tuple(item.text() for item in found["command"].items())
+    if argv:
+        found["command"].items()[0].full_text("the program")
     if not argv:
         found["command"].wrong("the list is empty", "Write the program and its arguments: [python, -m, app].")
     env = tuple((name, value.text()) for name, value in found["env"].entries()) if "env" in found else ()

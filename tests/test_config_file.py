@@ -80,6 +80,7 @@ BAD: dict[str, Bad] = {
         GATEWAY + "  control_hosts: [{}]\n",
         3, "gateway.control_hosts[0]", "single value",
     ),
+    "state empty": (GATEWAY + "  state: ''\n", 3, "gateway.state", "''"),
     "seed as fraction": (GATEWAY + "  seed: 1.5\n", 3, "gateway.seed", "'1.5'"),
     "seed as word": (GATEWAY + "  seed: random\n", 3, "gateway.seed", "'random'"),
     "seed empty": (GATEWAY + "  seed:\n", 3, "gateway.seed", "''"),
@@ -148,6 +149,7 @@ BAD: dict[str, Bad] = {
     "relative socket": (ONE + "        url: unix:app.sock\n", 5, f"{V}.url", "'unix:app.sock'"),
     "command as text": (ONE + "        command: python app.py\n", 5, f"{V}.command", "'python app.py'"),
     "command empty": (ONE + "        command: []\n", 5, f"{V}.command", "empty"),
+    "command of an empty word": (ONE + "        command: ['']\n", 5, f"{V}.command[0]", "''"),
     "cwd beside url": (ONE + "        url: http://a\n        cwd: here\n", 6, f"{V}.cwd", "here"),
     "env as list": (ONE + "        command: [x]\n        env: [A]\n", 6, f"{V}.env", "mapping"),
     "env twice": (ONE + "        command: [x]\n        env: {A: 1, A: 2}\n", 6, f"{V}.env.A", "twice"),
@@ -226,6 +228,12 @@ BAD: dict[str, Bad] = {
     "object without a name in it": (
         BINDING + "        - {class: Cart, object: 'path:/cart'}\n",
         5, f"{OBJ}.bindings[0].object", "'path:/cart'",
+    ),
+    "object of an impossible header": (
+        BINDING + "        - {class: Cart, object: 'header:X Cart'}\n",
+        5,
+        f"{OBJ}.bindings[0].object",
+        "'header:X Cart'",
     ),
     "object of no source": (
         BINDING + "        - {class: Cart, object: 'body:x'}\n",

@@ -15,7 +15,7 @@ from gateway.model.request import RequestFacts
 from gateway.model.version import VersionId, WorkerName
 from gateway.routing.decide import decide
 from gateway.routing.explain import Outcome, Step, explain
-from gateway.routing.object_names import STUB_PREFIX, ObjectBinding, name_in, parse_stub
+from gateway.routing.object_names import RESERVED_PREFIX, STUB_PREFIX, ObjectBinding, name_in, parse_stub
 from gateway.routing.plan import RoutingPlan
 from gateway.routing.routes import RouteTable
 from gateway.routing.version_urls import parse_version_host
@@ -111,7 +111,7 @@ class Explainer:
 
     def _find(self, host: str, target: str, header: Callable[[str], str | None]) -> _Target | Explained:
         table = self._table()
-        if target.startswith(STUB_PREFIX):
+        if target.startswith(RESERVED_PREFIX):
             return self._find_stub(target)
         version_url = parse_version_host(host)
         if version_url is not None and version_url[1] in table.workers:
@@ -134,7 +134,9 @@ class Explainer:
         stub = parse_stub(target)
         worker = WorkerName(stub.worker) if stub else WorkerName("")
         if stub is None or worker not in self._table().workers:
-            return Explained(None, STUB_PREFIX, problem=f"write {STUB_PREFIX}<worker>/<class>/<name>/<path>")
+            return Explained(None, RESERVED_PREFIX, problem=f"write {STUB_PREFIX}<worker>/<class>/<name>/<path>")
+        if stub.target.startswith("/cdn-cgi/"):
+            return Explained(worker, RESERVED_PREFIX, problem="an object cannot be called under /cdn-cgi/")
         key = ObjectKey(worker, stub.class_name, stub.name)
         if self._peek(key) is None:
             problem = f"Worker {worker} has no Durable Object class {stub.class_name!r}, or nothing is deployed"

@@ -15,10 +15,10 @@ from gateway.proxy.messages import RequestHead
 from gateway.proxy.pages import Problem
 from gateway.proxy.routing_table import LiveVersion, LiveWorker
 from gateway.routing.decide import decide
-from gateway.routing.object_names import STUB_PREFIX, name_in, parse_stub
+from gateway.routing.object_names import RESERVED_PREFIX, STUB_PREFIX, name_in, parse_stub
 from gateway.routing.version_urls import parse_version_host
 
-RESERVED_PREFIX: Final = b"/cdn-cgi/gateway/"
+_RESERVED: Final = RESERVED_PREFIX.encode("ascii")
 TRACE_PATH: Final = b"/cdn-cgi/trace"
 LOOP_TOKEN: Final = b"gradual-gateway"
 MAX_HOPS: Final = 16
@@ -72,7 +72,7 @@ def dispatch(head: RequestHead, edge: Edge) -> Dispatched:
         return _dispatch_to(cast(_Found, head.found), head, edge)
     if target.partition(b"?")[0] == TRACE_PATH:
         return _trace(head, edge)
-    if target.startswith(RESERVED_PREFIX):
+    if target.startswith(_RESERVED):
         return _reserved(head, edge)
     found = _refused_or_found(head, edge)
     if not isinstance(found, _Found):

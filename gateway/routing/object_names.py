@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-STUB_PREFIX = "/cdn-cgi/gateway/do/"
+RESERVED_PREFIX = "/cdn-cgi/gateway/"
+STUB_PREFIX = RESERVED_PREFIX + "do/"
 """Address at which any code can call an object as a stub would: ``<prefix><worker>/<class>/<name>/<path>``."""
 
 _PLACEHOLDER = "{name}"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PATH_PATTERN = re.compile(r"(/[^{}?#]*)?\{name\}([^{}?#]*)")
 
 
@@ -63,6 +65,8 @@ def parse_binding(class_name: str, setting: str) -> ObjectBinding:
     if not colon or kind not in set(NameSource) or not parameter:
         raise InvalidObjectSource("write path:/cart/{name}, header:X-Cart, query:cart or cookie:cart")
     source = NameSource(kind)
+    if source in (NameSource.HEADER, NameSource.COOKIE) and not _TOKEN.fullmatch(parameter):
+        raise InvalidObjectSource(f"{parameter!r} is no name of a {source} (RFC 9110 section 5.6.2)")
     if source is not NameSource.PATH:
         return ObjectBinding(
             class_name, source, parameter.lower() if source is NameSource.HEADER else parameter, None
@@ -98,7 +102,9 @@ def name_in(binding: ObjectBinding, target: str, header: Callable[[str], str | N
 
 
 def parse_stub(target: str) -> StubAddress | None:
-    """Take a stub address apart; ``None`` where a part is missing or empty."""
+    """Take a stub address apart; ``None`` for any other target, and where a part is missing or empty."""
+    if not target.startswith(STUB_PREFIX):
+        return None
     path, mark, query = target.removeprefix(STUB_PREFIX).partition("?")
     parts = path.split("/", 3)
     if len(parts) < 3 or not all(parts[:3]):  # noqa: PLR2004 - Worker, class, name

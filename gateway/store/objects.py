@@ -404,9 +404,11 @@ class ObjectTable:
         ids = list(dirty)
         try:
             for start in range(0, max(len(ids), 1), FLUSH_ROWS):
-                some = ids[start : start + FLUSH_ROWS]
-                await self._store.write_objects([table.stored_row(id_, dirty[id_]) for id_ in some], moves)
-                moves = []
+                some = dict.fromkeys(ids[start : start + FLUSH_ROWS])
+                rows = [table.stored_row(id_, dirty[id_]) for id_ in some]
+                # A move goes with its object's row: an end in between must not leave one without the other.
+                await self._store.write_objects(rows, [move for move in moves if move.id in some])
+                moves = [move for move in moves if move.id not in some]
                 for id_ in some:
                     del dirty[id_]
         except BaseException:

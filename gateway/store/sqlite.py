@@ -114,6 +114,7 @@ class SqliteStore:
         database.execute("PRAGMA foreign_keys = ON")
         (found,) = database.execute("PRAGMA user_version").fetchone()
         if found > SCHEMA_VERSION:
+            database.close()
             raise StateTooNew(self.folder, found)
         if found == 0:
             schema = files("gateway.store").joinpath("schema.sql").read_text("utf-8")

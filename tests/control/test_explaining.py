@@ -107,6 +107,11 @@ PROBLEMS = {
         "no version of shop has an id that starts with 99999999",
     ),
     "stub without name": ("http://x/cdn-cgi/gateway/do/shop/Cart", "<worker>/<class>/<name>"),
+    "stub into the gateway's own paths": (
+        "http://x/cdn-cgi/gateway/do/shop/Cart/foo/cdn-cgi/trace",
+        "/cdn-cgi/",
+    ),
+    "reserved path": ("http://shop.localhost/cdn-cgi/gateway/other", "/cdn-cgi/gateway/"),
     "stub of nobody": ("http://x/cdn-cgi/gateway/do/nobody/Cart/foo", "<worker>"),
     "stub of no class": ("http://x/cdn-cgi/gateway/do/shop/Room/foo", "'Room'"),
 }

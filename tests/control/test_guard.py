@@ -86,7 +86,7 @@ def test_what_is_no_host_and_port_is_refused(host: str) -> None:
 
 OUR_ORIGINS = [
     "http://localhost:8788", "http://localhost", "https://localhost:8788", "http://127.0.0.1:8788", "http://[::1]:8788",
-    "http://gateway.test", "HTTP://LOCALHOST:8788",
+    "http://gateway.test",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 from collections.abc import Iterable, Iterator, Mapping
@@ -78,6 +79,11 @@ def recorded(record: Path, name: str) -> list[dict[str, Any]]:
     """Return what the versions wrote down of a cart, in order."""
     lines = [cast("dict[str, Any]", json.loads(line)) for line in record.read_text().splitlines()]
     return [line for line in lines if line["object"] == f"Cart/{name}"]
+
+
+def notices(record: Path, name: str) -> list[str]:
+    """Return the versions that were told that they lost a cart, in order."""
+    return [line["version"] for line in recorded(record, name) if line["event"] == "reset"]
 
 
 def one_object(edge: EdgeProcess, name: str) -> Mapping[str, Any]:
@@ -302,18 +308,17 @@ async def test_no_request_reaches_the_new_version_while_the_old_one_is_still_bei
         await asyncio.to_thread(edge.api.deploy, "shop", spec(v1=100))
         await asyncio.to_thread(call, edge, f"/cart/{name}")
         await asyncio.to_thread(edge.api.deploy, "shop", spec(v2=100))
-        connections = [await Connection.open(edge) for _ in range(6)]
-        for connection in connections:
-            assert (await connection.call("/cdn-cgi/trace")).status == 200
-        if together:
-            edge.send(signal.SIGSTOP)  # so that it finds all requests at once when it goes on
-        for connection in connections:
-            await connection.send(connection.head(f"/cart/{name}"))
-        if together:
-            edge.send(signal.SIGCONT)
-        answers = [await connection.answer() for connection in connections]
-        for connection in connections:
-            await connection.close()
+        async with contextlib.AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(await Connection.open(edge)) for _ in range(6)]
+            for client in clients:
+                assert (await client.call("/cdn-cgi/trace")).status == 200
+            if together:
+                edge.send(signal.SIGSTOP)  # so that it finds all requests at once when it goes on
+            for client in clients:
+                await client.send(client.head(f"/cart/{name}"))
+            if together:
+                edge.send(signal.SIGCONT)
+            answers = [await client.answer() for client in clients]
         assert {answer.json()["tag"] for answer in answers} == {"v2"}
         events = [(event["event"], event["version"]) for event in recorded(record, name)]
         if edge.log("object.reset_not_told"):
@@ -331,25 +336,19 @@ async def test_an_object_that_moves_again_while_its_version_is_being_told_is_ser
     edge = start_edge(carts(shares={"v1": 100, "v2": 0}, RECORD=str(record), RESET_SECONDS="0.4"))
     await asyncio.to_thread(call, edge, "/cart/x")
     asked = []
-    connections = []
-    for shares in ({"v2": 100.0}, {"v1": 100.0}, {"v2": 100.0}):
-        await asyncio.to_thread(edge.api.deploy, "shop", spec(**shares))
-        told = len([event for event in recorded(record, "x") if event["event"] == "reset"])
-        for _ in range(2):
-            connections.append(await Connection.open(edge))
-            asked.append(asyncio.create_task(connections[-1].call("/cart/x")))
-        await eventually(
-            lambda n=told: len([e for e in recorded(record, "x") if e["event"] == "reset"]) > n,  # type: ignore[misc]
-            "the notice",
-        )
-    answers = await asyncio.gather(*asked)
-    for connection in connections:
-        await connection.close()
+    async with contextlib.AsyncExitStack() as open_connections:
+        for shares in ({"v2": 100.0}, {"v1": 100.0}, {"v2": 100.0}):
+            await asyncio.to_thread(edge.api.deploy, "shop", spec(**shares))
+            told = len(notices(record, "x"))
+            for _ in range(2):
+                connection = await open_connections.enter_async_context(await Connection.open(edge))
+                asked.append(asyncio.create_task(connection.call("/cart/x")))
+            await eventually(lambda n=told: len(notices(record, "x")) > n, "the notice")  # type: ignore[misc]
+        answers = await asyncio.gather(*asked)
 
     assert [answer.status for answer in answers] == [200] * 6
     assert one_object(edge, "x")["resets"] == 3
-    resets = [event["version"] for event in recorded(record, "x") if event["event"] == "reset"]
-    assert sorted(resets) == ["v1", "v1", "v2"]
+    assert sorted(notices(record, "x")) == ["v1", "v1", "v2"]
     assert edge.log("task.failed") == []
 
 

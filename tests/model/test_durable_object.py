@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.model.durable_object import ObjectKey, object_id
+from gateway.model.durable_object import ObjectKey
 from gateway.model.version import WorkerName
 
 

@@ -215,7 +215,7 @@ def parsed_lines(lines: bytes) -> tuple[dict[str, str], dict[str, object]]:
     fields = dict(line.split(": ", 1) for line in lines.decode("ascii").split("\r\n"))
     members = http_sf.parse(fields["Gateway-Decision"].encode(), tltype="dictionary")
     assert isinstance(members, dict)
-    return fields, {name: member[0] for name, member in members.items()}
+    return fields, {name: member[0] if isinstance(member, tuple) else member for name, member in members.items()}
 
 
 @pytest.mark.parametrize("tag", TAGS)

@@ -314,7 +314,7 @@ class Gateway:
         for key in sorted(open_objects):
             reset = self.objects.reset_if_moved(key, time.time())
             if reset is not None:
-                await self.edge.tell_reset(reset)
+                await self.edge.tell_reset(reset).wait()
 
     async def _tell_reset(self, reset: ObjectReset) -> None:
         runner = self.supervisor.runners.get(reset.from_version)

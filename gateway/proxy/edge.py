@@ -104,13 +104,25 @@ class Edge:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task.failed", exc_info=error)
 
-    async def tell_reset(self, reset: ObjectReset) -> None:
-        """Tell the version that lost an object, then end the object's WebSockets on it (R57)."""
+    def tell_reset(self, reset: ObjectReset) -> asyncio.Event:
+        """Tell the version that lost an object; return what is set once it was told.
+
+        From this very moment requests of the object wait (``reset_under_way``). An object that moves again meanwhile
+        has its versions told one after the other.
+        """
+        before = self._resets.get(reset.key)
         told = self._resets[reset.key] = asyncio.Event()
+        self.spawn(self._tell_reset(reset, before, told))
+        return told
+
+    async def _tell_reset(self, reset: ObjectReset, before: asyncio.Event | None, told: asyncio.Event) -> None:
         try:
+            if before is not None:
+                await before.wait()
             await self._notify_reset(reset)
         finally:
-            del self._resets[reset.key]
+            if self._resets.get(reset.key) is told:
+                del self._resets[reset.key]
             told.set()
         self._end_object_sockets(reset)
 

@@ -6,9 +6,9 @@ moment it reports itself done.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+import asyncio
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.model.durable_object import ObjectKey, ObjectReset
 from gateway.observability.events import RequestEvent
@@ -111,15 +111,13 @@ class Exchange:
 
     def _waits_for_reset(self, key: ObjectKey, reset: ObjectReset | None) -> bool:
         """Let the version that lost the object be told before its successor hears of it (R46: one at a time)."""
-        told = self._edge.reset_under_way(key)
-        if reset is not None:
-            self._edge.spawn(self._connect_after(self._edge.tell_reset(reset)))
-        elif told is not None:
-            self._edge.spawn(self._connect_after(told.wait()))
-        return reset is not None or told is not None
+        told = self._edge.reset_under_way(key) if reset is None else self._edge.tell_reset(reset)
+        if told is not None:
+            self._edge.spawn(self._connect_after(told))
+        return told is not None
 
-    async def _connect_after(self, wait: Coroutine[Any, Any, object]) -> None:
-        await wait
+    async def _connect_after(self, told: asyncio.Event) -> None:
+        await told.wait()
         await self._connect()
 
     async def _connect(self) -> None:

@@ -407,10 +407,15 @@ class ObjectTable:
                 some = dict.fromkeys(ids[start : start + FLUSH_ROWS])
                 rows = [table.stored_row(id_, dirty[id_]) for id_ in some]
                 # A move goes with its object's row: an end in between must not leave one without the other.
-                await self._store.write_objects(rows, [move for move in moves if move.id in some])
+                write = asyncio.ensure_future(
+                    self._store.write_objects(rows, [move for move in moves if move.id in some])
+                )
+                cancelled = await _finished(write)
                 moves = [move for move in moves if move.id not in some]
                 for id_ in some:
                     del dirty[id_]
+                if cancelled is not None:
+                    raise cancelled
         except BaseException:
             table.moves = moves + table.moves
             table.dirty = {**table.dirty, **dirty}
@@ -632,6 +637,16 @@ class ObjectTable:
             table.first_used[row],
             table.last_used[row],
         )
+
+
+async def _finished(write: asyncio.Future[None]) -> asyncio.CancelledError | None:
+    """Wait for a write that the store's thread ends in any case; return the cancellation that came meanwhile."""
+    try:
+        await asyncio.shield(write)
+    except asyncio.CancelledError as cancelled:
+        await write
+        return cancelled
+    return None
 
 
 def _storable(name: str) -> str:

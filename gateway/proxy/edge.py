@@ -107,8 +107,8 @@ class Edge:
     def tell_reset(self, reset: ObjectReset) -> asyncio.Event:
         """Tell the version that lost an object; return what is set once it was told.
 
-        From this very moment requests of the object wait (``reset_under_way``). An object that moves again meanwhile
-        has its versions told one after the other.
+        From this very moment requests of the object wait (``reset_under_way``). An object that moves again
+        meanwhile has its versions told one after the other.
         """
         before = self._resets.get(reset.key)
         told = self._resets[reset.key] = asyncio.Event()

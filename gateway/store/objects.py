@@ -415,7 +415,7 @@ class ObjectTable:
                 for id_ in some:
                     del dirty[id_]
                 if cancelled is not None:
-                    raise cancelled
+                    raise cancelled  # noqa: TRY301 - what was not written yet is put back below
         except BaseException:
             table.moves = moves + table.moves
             table.dirty = {**table.dirty, **dirty}

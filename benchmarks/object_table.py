@@ -65,7 +65,6 @@ async def _measure(folder: Path) -> ObjectTableFigures:
     table.add_versions(WORKER, versions)
     catalog = Catalog(versions, [])
     deployments = Deployments(
-        catalog,
         store,
         table,
         _NoPlane(),

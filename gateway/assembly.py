@@ -78,7 +78,6 @@ class Gateway:
         self.edge = Edge(settings.proxy, self.recorder, self.objects, self._tell_reset, seed=settings.seed)
         self.data_plane = DataPlane(self.edge)
         self.deployments = Deployments(
-            self.catalog,
             self._store,
             self.objects,
             self,

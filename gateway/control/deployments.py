@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from gateway.control.catalog import FULL, Catalog, WorkerRecord
+from gateway.control.catalog import FULL, WorkerRecord
 from gateway.errors import BadRequest, DeploymentError, TooManyVersions, VersionNotDeployable
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
 from gateway.model.version import Version, WorkerName
@@ -81,7 +81,6 @@ class Deployments:
 
     def __init__(
         self,
-        catalog: Catalog,
         store: DeploymentStore,
         objects: ObjectActivation,
         plane: Plane,
@@ -90,7 +89,6 @@ class Deployments:
         new_id: Callable[[WorkerName, int], str],
         clock: Callable[[], float],
     ) -> None:
-        self._catalog = catalog
         self._store = store
         self._objects = objects
         self._plane = plane

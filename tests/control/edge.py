@@ -85,7 +85,6 @@ async def control_plane(
         return collect(recorder, VERSIONS)
 
     deployments = Deployments(
-        catalog,
         store,
         objects,
         plane,

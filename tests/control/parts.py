@@ -94,7 +94,6 @@ class Control:
         self.store = FakeStore(self.plane)
         self.objects = FakeObjects(self.plane)
         self.deployments = Deployments(
-            self.catalog,
             self.store,
             self.objects,
             self.plane,

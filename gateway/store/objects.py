@@ -15,7 +15,7 @@ import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
@@ -33,7 +33,9 @@ from gateway.routing.durable_objects import (
     running_version,
     step_of,
 )
+from gateway.store.object_past import Past
 from gateway.store.sqlite import MoveRow, ObjectRow, PinRow, SqliteStore
+from gateway.store.store import ObjectChange, ObjectEvent, ObjectView
 
 log = structlog.get_logger("gateway.objects")
 
@@ -45,40 +47,6 @@ FLUSH_ROWS: Final = 5_000
 """Rows in one write, so that neither the loop nor the disk is busy for long."""
 
 NAMED_ID_LENGTH: Final = 64
-
-
-class ObjectView(NamedTuple):
-    """One object as people see it; times in seconds since the epoch."""
-
-    class_name: str
-    id: str
-    name: str | None
-    point: float
-    assigned: VersionId
-    assigned_by: int
-    running: VersionId
-    pinned: VersionId | None
-    resets: int
-    first_used: float
-    last_used: float
-
-
-class ObjectEvent(NamedTuple):
-    """One line of an object's history: the version it got, under which deployment, and why."""
-
-    deployment_number: int
-    version_id: VersionId
-    cause: str
-    at: float
-
-
-class ObjectChange(NamedTuple):
-    """An object whose version differs between two deployments; ``None`` where it did not exist yet."""
-
-    id: str
-    name: str | None
-    before: VersionId | None
-    after: VersionId | None
 
 
 class ClassTable:
@@ -585,9 +553,9 @@ class ObjectTable:
             changes += found[: max(0, limit - len(changes))]
         return changes, total
 
-    async def _past(self, known: WorkerObjects, table: ClassTable) -> _Past:
+    async def _past(self, known: WorkerObjects, table: ClassTable) -> Past:
         moves, pins = await self._store.moves_and_pins(table.key)
-        return _Past(known, moves, pins)
+        return Past(known.steps, known.rule, known.version_of, moves, pins)
 
     def _check_number(self, known: WorkerObjects, number: int) -> None:
         if not 1 <= number <= known.current:
@@ -652,42 +620,3 @@ async def _finished(write: asyncio.Future[None]) -> asyncio.CancelledError | Non
 def _storable(name: str) -> str:
     """Return a name that SQLite takes: bytes that are no UTF-8 are shown as U+FFFD (the id has them)."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-class _Past:
-    """Works out what an object was assigned under any deployment, from what is stored."""
-
-    def __init__(self, known: WorkerObjects, moves: Iterable[MoveRow], pins: Iterable[PinRow]) -> None:
-        self._steps = tuple(known.steps)
-        self._rule = known.rule
-        self._version_of = dict(known.version_of)
-        self._moves: dict[bytes, list[MoveRow]] = {}
-        for move in moves:
-            self._moves.setdefault(move.id, []).append(move)
-        self._pins: dict[bytes, list[PinInterval]] = {}
-        for pin in pins:
-            interval = PinInterval(self._version_of[pin.version], pin.since_deployment, pin.until_deployment)
-            self._pins.setdefault(pin.id, []).append(interval)
-
-    def version_at(self, row: ObjectRow, number: int) -> VersionId | None:
-        """Return the version assigned under deployment ``number``; ``None`` before the object's first access."""
-        if row.first_deployment > number:
-            return None
-        held = Assignment(self._version_of[row.first_version], row.first_deployment)
-        for move in self._moves.get(row.id, ()):
-            if move.deployment <= number:
-                held = Assignment(self._version_of[move.to_version], move.deployment)
-        later = self._steps[held.deployment_number : number]
-        pins = self._pins.get(row.id, ())
-        return follow_pinned(point_of_object(row.id), held, later, self._rule, pins).version_id
-
-    def changes(self, rows: Iterable[ObjectRow], before: int, after: int) -> list[ObjectChange]:
-        """Return the objects of ``rows`` whose version differs between two deployments."""
-        found = []
-        for row in rows:
-            change = ObjectChange(
-                row.id.hex(), row.name, self.version_at(row, before), self.version_at(row, after)
-            )
-            if change.before != change.after:
-                found.append(change)
-        return found

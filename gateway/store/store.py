@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.model.durable_object import AssignedObject, ObjectKey
+from gateway.model.version import VersionId
+
+
+class ObjectView(NamedTuple):
+    """One object as people see it; times in seconds since the epoch."""
+
+    class_name: str
+    id: str
+    name: str | None
+    point: float
+    assigned: VersionId
+    assigned_by: int
+    running: VersionId
+    pinned: VersionId | None
+    resets: int
+    first_used: float
+    last_used: float
+
+
+class ObjectEvent(NamedTuple):
+    """One line of an object's history: the version it got, under which deployment, and why."""
+
+    deployment_number: int
+    version_id: VersionId
+    cause: str
+    at: float
+
+
+class ObjectChange(NamedTuple):
+    """An object whose version differs between two deployments; ``None`` where it did not exist yet."""
+
+    id: str
+    name: str | None
+    before: VersionId | None
+    after: VersionId | None
 
 
 class DurableObjects(Protocol):

@@ -14,7 +14,7 @@ from gateway.model.deployment import Deployment, VersionShare
 from gateway.model.version import CommandRuntime, Version, VersionId
 from gateway.routing.version_urls import version_host
 from gateway.runtime.runner import Upstream, VersionState
-from gateway.store.objects import ObjectChange, ObjectEvent, ObjectView
+from gateway.store.store import ObjectChange, ObjectEvent, ObjectView
 
 Json = dict[str, Any]
 

@@ -15,7 +15,16 @@ from gateway.model.version import VersionId
 class Tunnel:
     """Two ends, and what is to be done once both are gone."""
 
-    __slots__ = ("_closed", "_on_close", "client", "half_closed_at", "now", "upstream", "version_id")
+    __slots__ = (
+        "_closed",
+        "_ended_sides",
+        "_now",
+        "_on_close",
+        "client",
+        "half_closed_at",
+        "upstream",
+        "version_id",
+    )
 
     def __init__(
         self,
@@ -27,7 +36,8 @@ class Tunnel:
     ) -> None:
         self._on_close = on_close
         self._closed = False
-        self.now = now
+        self._now = now
+        self._ended_sides = 0
         self.half_closed_at: float | None = None
         self.client = client
         self.upstream = upstream
@@ -35,14 +45,15 @@ class Tunnel:
 
     def open(self, from_client: bytes, from_upstream: bytes, *, client_ended: bool) -> None:
         """Take both transports over and pass on what came behind the two heads, an early end included."""
-        self.client.set_protocol(_End(self, self.upstream))
-        self.upstream.set_protocol(_End(self, self.client))
+        self._ended_sides = int(client_ended)
+        self.client.set_protocol(_End(self, self.upstream, ended=client_ended))
+        self.upstream.set_protocol(_End(self, self.client, ended=False))
         if from_upstream:
             self.client.write(from_upstream)
         if from_client:
             self.upstream.write(from_client)
         if client_ended:
-            self.half_closed_at = self.now()
+            self.half_closed_at = self._now()
             self.upstream.write_eof()
         self.client.resume_reading()
         self.upstream.resume_reading()
@@ -51,6 +62,12 @@ class Tunnel:
         """End both sides at once."""
         self.client.abort()
         self.upstream.abort()
+
+    def side_ended(self) -> bool:
+        """Count a side that ends, and return whether the other one goes on."""
+        self._ended_sides += 1
+        self.half_closed_at = self._now()
+        return self._ended_sides == 1
 
     def end_lost(self, other: asyncio.Transport, exc: Exception | None) -> None:
         """One side is gone: end the other, and tell once."""
@@ -66,9 +83,10 @@ class Tunnel:
 class _End(asyncio.Protocol):
     """One side: what it receives goes to the other."""
 
-    __slots__ = ("_other", "_tunnel")
+    __slots__ = ("_ended", "_other", "_tunnel")
 
-    def __init__(self, tunnel: Tunnel, other: asyncio.Transport) -> None:
+    def __init__(self, tunnel: Tunnel, other: asyncio.Transport, *, ended: bool) -> None:
+        self._ended = ended
         self._tunnel = tunnel
         self._other = other
 
@@ -83,12 +101,12 @@ class _End(asyncio.Protocol):
             self._other.resume_reading()
 
     def eof_received(self) -> bool:
+        if self._ended:
+            return True  # seen before the tunnel was opened, and passed on then
+        self._ended = True
         if self._other.can_write_eof() and not self._other.is_closing():
             self._other.write_eof()
-        if self._tunnel.half_closed_at is None:
-            self._tunnel.half_closed_at = self._tunnel.now()
-            return True  # the other direction goes on
-        return False
+        return self._tunnel.side_ended()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._tunnel.end_lost(self._other, exc)

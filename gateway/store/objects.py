@@ -189,13 +189,9 @@ class ObjectTable:
         known = self._workers[key.worker]
         table = known.classes[key.class_name]
         id_ = key.id
-        row = table.rows.get(id_)
+        row = self._judged_row(known, table, id_, key.name, now)
         if row is None:
-            if known.activation is not None:
-                return None
-            row = self._first_use(known, table, id_, key.name, now)
-        elif table.judged[row] != len(known.steps):
-            self._judge(known, table, id_, row, now)
+            return None
         reset = None
         if table.running[row] != table.version[row]:
             reset = self._settle(known, table, id_, row, key, now)
@@ -248,6 +244,17 @@ class ObjectTable:
         sockets[key.id] -= 1
         if sockets[key.id] <= 0:
             del sockets[key.id]
+
+    def _judged_row(
+        self, known: WorkerObjects, table: ClassTable, id_: bytes, name: str, now: float
+    ) -> int | None:
+        """Return an object's row, assigned and up to date; ``None`` for a first access that must wait."""
+        row = table.rows.get(id_)
+        if row is None:
+            return None if known.activation is not None else self._first_use(known, table, id_, name, now)
+        if table.judged[row] != len(known.steps):
+            self._judge(known, table, id_, row, now)
+        return row
 
     def _first_use(self, known: WorkerObjects, table: ClassTable, id_: bytes, name: str | None, now: float) -> int:
         held = assign(point_of_object(id_), known.steps[-1])
@@ -493,7 +500,8 @@ class ObjectTable:
         self, known: WorkerObjects, table: ClassTable, key: ObjectKey, version_id: VersionId | None, now: float
     ) -> ObjectView:
         id_ = key.id
-        while self.use(key, now) is None:
+        # Not `use`: the reset of an object that is due to move belongs to its next request, which tells it.
+        while self._judged_row(known, table, id_, key.name, now) is None:
             await self.activation_over()
         await self.flush()
         current = known.current

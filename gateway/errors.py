@@ -19,6 +19,8 @@
     │   ├── VersionNotDeployable
     │   └── NoStableVersion
     ├── PinError                  an object cannot be pinned so
+    ├── InvalidCode               an upload that workerd does not start (Cloudflare's 10021)
+    ├── RuntimeUnavailable        there is no workerd to run versions on
     ├── BadRequest                an API request that cannot be understood
     └── Forbidden                 an API request that a foreign page could have made
 """
@@ -35,7 +37,8 @@ Fault = Literal["client", "upstream", "gateway"]
 class GatewayError(Exception):
     """Any error of ours; ``status`` and ``code`` are what the API answers, ``remedy`` what the user can do.
 
-    Our own codes start at 90 000, so that none collides with one of Cloudflare's (R121).
+    Our own codes start at 90 000, so that none collides with one of Cloudflare's (R121);
+    where Cloudflare has a code for it, the error carries that one.
     """
 
     status: ClassVar[int] = 500
@@ -214,6 +217,28 @@ class PinError(GatewayError):
     """An object cannot be pinned to that version."""
 
     status, code, fault = 400, 90_110, "client"
+
+
+class InvalidCode(GatewayError):
+    """Uploaded code that workerd does not start: a syntax error, an exception at start-up, a missing module.
+
+    Args:
+        detail: workerd's own words, with file, line and column.
+    """
+
+    status, code, fault = 400, 10_021, "client"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, remedy="Mend the code and upload it again.")
+
+
+class RuntimeUnavailable(GatewayError):
+    """No workerd was found, or the one that was does not run here."""
+
+    status, code, fault = 503, 90_140, "client"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, remedy="Install it with: gateway setup workerd")
 
 
 class BadRequest(GatewayError):

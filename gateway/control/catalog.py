@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from gateway.errors import AmbiguousReference, NoStableVersion, NotFound
 from gateway.model.deployment import Deployment
 from gateway.model.version import VERSION_ID, Version, VersionId, WorkerName
+from gateway.model.worker import WorkerState
 
 _SHORTEST_PREFIX = 4
 FULL = 100.0
 
 
 class WorkerRecord:
-    """One Worker's history, in the order of numbers."""
+    """One Worker's history, in the order of numbers, and its unversioned state once something was uploaded."""
 
     def __init__(self, name: WorkerName) -> None:
         self.name = name
         self.versions: dict[VersionId, Version] = {}
         self.deployments: list[Deployment] = []
+        self.state: WorkerState | None = None
 
     @property
     def active(self) -> Deployment | None:
@@ -84,8 +86,15 @@ class WorkerRecord:
 class Catalog:
     """All Workers that are stored or configured."""
 
-    def __init__(self, versions: Iterable[Version], deployments: Iterable[Deployment]) -> None:
+    def __init__(
+        self,
+        versions: Iterable[Version],
+        deployments: Iterable[Deployment],
+        states: Iterable[WorkerState] = (),
+    ) -> None:
         self._workers: dict[WorkerName, WorkerRecord] = {}
+        for state in states:
+            self.record(state.name).state = state
         for version in versions:
             self.record(version.worker).versions[version.id] = version
         for deployment in deployments:
@@ -99,6 +108,10 @@ class Catalog:
     def record(self, name: WorkerName) -> WorkerRecord:
         """Return a Worker's record, made at first sight."""
         return self._workers.setdefault(name, WorkerRecord(name))
+
+    def forget(self, name: WorkerName) -> None:
+        """Forget a Worker that was deleted."""
+        self._workers.pop(name, None)
 
     def find(self, name: str) -> WorkerRecord:
         """Return a Worker's record.

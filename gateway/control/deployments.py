@@ -14,6 +14,7 @@ from gateway.control.catalog import FULL, WorkerRecord
 from gateway.errors import BadRequest, DeploymentError, TooManyVersions, VersionNotDeployable
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
 from gateway.model.version import Version, WorkerName
+from gateway.model.worker import Namespace, WorkerState
 from gateway.routing.changes import change_between, deployment_warnings
 from gateway.routing.percentages import split_of
 from gateway.settings import RoutingSettings
@@ -30,8 +31,13 @@ MESSAGE_BYTES: Final = 1000
 class DeploymentStore(Protocol):
     """Where deployments are remembered."""
 
-    async def add_deployment(self, deployment: Deployment, notes: Sequence[tuple[str, str]] = ()) -> None:
-        """Remember a deployment and its notes, all or nothing."""
+    async def add_deployment(
+        self,
+        deployment: Deployment,
+        notes: Sequence[tuple[str, str]] = (),
+        worker: WorkerState | None = None,
+    ) -> None:
+        """Remember a deployment, its notes and the Worker's new state, all or nothing."""
 
 
 class ObjectActivation(Protocol):
@@ -53,6 +59,23 @@ class Plane(Protocol):
 
     def follow_up(self, deployment: Deployment) -> None:
         """Reset objects that moved and retire versions that nobody needs, in the background."""
+
+
+class UploadPlane(Protocol):
+    """What the running gateway must do around uploads and changes of a Worker's state."""
+
+    async def check_code(self, version: Version, namespaces: Sequence[Namespace]) -> Sequence[str]:
+        """Start a version's code once, and return what its maker should know.
+
+        Raises:
+            InvalidCode: It does not start (10021). RuntimeUnavailable: There is no workerd.
+        """
+
+    def refresh(self) -> None:
+        """Route and run by the catalog as it is now: a version came, routes or switches changed."""
+
+    async def remove_worker(self, name: WorkerName) -> None:
+        """Stop a Worker's versions and delete its objects; the catalog has forgotten it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +130,24 @@ class Deployments:
         code_update: CodeUpdate | None = None,
         source: str = "api",
         triggered_by: str = "deployment",
+        author: str = "",
         notes: Sequence[tuple[str, str]] = (),
+        worker_state: WorkerState | None = None,
         dry_run: bool = False,
     ) -> Created:
         """Make a deployment and make it active; once this returns every later request follows it.
+
+        Args:
+            worker_state: The Worker's state from this deployment on, where it brings a migration (R52).
 
         Raises:
             DeploymentError, NotFound, AmbiguousReference: A rule is broken; nothing was changed.
             StateUnavailable: It cannot be remembered; nothing was changed.
         """
         async with self._lock:
-            deployment = self._checked(record, wanted, message, cohorts or {}, code_update, source, triggered_by)
+            deployment = self._checked(
+                record, wanted, message, cohorts or {}, code_update, source, triggered_by, author
+            )
             before = record.active
             warnings = list(deployment_warnings(before, deployment))
             moved = (
@@ -126,7 +156,7 @@ class Deployments:
             if not dry_run:
                 versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
                 warnings += await self._plane.prepare(versions)
-                await self._make_active(record, deployment, notes)
+                await self._make_active(record, deployment, notes, worker_state)
             return Created(deployment, tuple(warnings), moved)
 
     async def rollback(self, record: WorkerRecord, reference: str | None, message: str) -> Created:
@@ -135,7 +165,11 @@ class Deployments:
         return await self.create(record, [WantedShare(target, FULL)], message=message, triggered_by="rollback")
 
     async def _make_active(
-        self, record: WorkerRecord, deployment: Deployment, notes: Sequence[tuple[str, str]]
+        self,
+        record: WorkerRecord,
+        deployment: Deployment,
+        notes: Sequence[tuple[str, str]],
+        worker_state: WorkerState | None,
     ) -> None:
         """Commit, then switch.
 
@@ -144,8 +178,9 @@ class Deployments:
         """
         await self._objects.begin_activation(record.name)
         try:
-            await self._store.add_deployment(deployment, notes)
+            await self._store.add_deployment(deployment, notes, worker_state)
             record.deployments.append(deployment)
+            record.state = worker_state or record.state
             self._objects.activate(deployment)
             self._plane.refresh()
         finally:
@@ -169,6 +204,7 @@ class Deployments:
         code_update: CodeUpdate | None,
         source: str,
         triggered_by: str,
+        author: str,
     ) -> Deployment:
         limit = self.settings.max_versions
         if len(wanted) > limit:
@@ -190,6 +226,7 @@ class Deployments:
             versions=shares,
             created_on=datetime.fromtimestamp(self._clock(), UTC),
             source=source,
+            author=author,
             message=message.encode()[:MESSAGE_BYTES].decode(errors="ignore"),
             triggered_by=triggered_by,
             cohorts=groups,

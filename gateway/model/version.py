@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
+from gateway.model.worker_code import WorkerdRuntime
+
 WorkerName = NewType("WorkerName", str)
 VersionId = NewType("VersionId", str)
 
@@ -45,7 +47,7 @@ class CommandRuntime:
     ready_path: str = ""
 
 
-Runtime = UrlRuntime | CommandRuntime
+Runtime = UrlRuntime | CommandRuntime | WorkerdRuntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Version:
         number: Position among the Worker's uploads, from 1; only the last 100 can be deployed (R12).
         tag: A name given at upload; not unique (R2).
         source: Where it came from: ``config``, ``api``, ``wrangler``.
+        triggered_by: How it came to be (R7): ``upload``, ``version_upload``, ``secret``, ``config``.
+        alias: Name of its aliased version URL (R90), or empty.
     """
 
     id: VersionId
@@ -67,6 +71,8 @@ class Version:
     message: str = ""
     source: str = "config"
     author: str = ""
+    triggered_by: str = "config"
+    alias: str = ""
 
     def __post_init__(self) -> None:
         if not VERSION_ID.fullmatch(self.id):

@@ -7,7 +7,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from gateway.errors import RuntimeUnavailable
 from gateway.model.version import CommandRuntime, UrlRuntime, Version, VersionId
+from gateway.model.worker_code import WorkerdRuntime
 from gateway.runtime.command import Command
 from gateway.runtime.external_url import ExternalUrl
 from gateway.runtime.processes import Processes
@@ -70,3 +72,5 @@ class Supervisor:
                     gateway_url=self.gateway_url,
                     on_line=self._on_line,
                 )
+            case WorkerdRuntime():
+                raise RuntimeUnavailable("this gateway cannot run workerd yet")

@@ -24,10 +24,17 @@ from gateway.model.version import (
     VersionId,
     WorkerName,
 )
+from gateway.model.worker import Namespace, Schedule, WorkerState
+from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.lock import FolderLock
 
-SCHEMA_VERSION = 1
+MIGRATIONS = ("schema.sql", "schema_2.sql")
+"""Each leads to the next version of the schema; one that was released is never edited."""
+
+SCHEMA_VERSION = len(MIGRATIONS)
 DATABASE = "gateway.sqlite"
+PRIVATE_MODE = 0o600
+"""Secrets of versions stand in the database (design 9)."""
 
 
 class ObjectRow(NamedTuple):
@@ -107,7 +114,10 @@ class SqliteStore:
             raise error if isinstance(error, StateTooNew) else StateUnavailable(folder, error) from error
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.folder / DATABASE, isolation_level=None)
+        path = self.folder / DATABASE
+        path.touch(PRIVATE_MODE)
+        path.chmod(PRIVATE_MODE)
+        database = sqlite3.connect(path, isolation_level=None)
         database.execute("PRAGMA journal_mode = WAL")
         # FULL: what was acknowledged also survives the machine's loss of power, not only our own end.
         database.execute("PRAGMA synchronous = FULL")
@@ -116,9 +126,9 @@ class SqliteStore:
         if found > SCHEMA_VERSION:
             database.close()
             raise StateTooNew(self.folder, found)
-        if found == 0:
-            schema = files("gateway.store").joinpath("schema.sql").read_text("utf-8")
-            database.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
+        for number, name in enumerate(MIGRATIONS[found:], found + 1):
+            script = files("gateway.store").joinpath(name).read_text("utf-8")
+            database.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
         return database
 
     async def close(self) -> None:
@@ -141,9 +151,32 @@ class SqliteStore:
         """Remember new versions, all or none."""
         await self._later(_insert_versions, versions)
 
-    async def add_deployment(self, deployment: Deployment, notes: Sequence[tuple[str, str]] = ()) -> None:
-        """Remember a deployment, with notes that belong to it, in one transaction."""
-        await self._later(_insert_deployment, deployment, notes)
+    async def add_deployment(
+        self,
+        deployment: Deployment,
+        notes: Sequence[tuple[str, str]] = (),
+        worker: WorkerState | None = None,
+        moved: Sequence[ObjectRow] = (),
+    ) -> None:
+        """Remember a deployment, with the notes, the Worker's state and the moved objects that go with it.
+
+        All in one transaction.
+        """
+        await self._later(_insert_deployment, deployment, notes, worker, moved)
+
+    # Workers.
+
+    def load_workers(self) -> list[WorkerState]:
+        """Return the state of all Workers that have one."""
+        return self._now(_load_workers)
+
+    async def save_worker(self, state: WorkerState) -> None:
+        """Remember a Worker's state."""
+        await self._later(_write_worker, state)
+
+    async def delete_worker(self, name: WorkerName) -> None:
+        """Forget a Worker with its versions, deployments and objects."""
+        await self._later(_delete_worker, name)
 
     # Notes.
 
@@ -217,18 +250,27 @@ def _runtime_to_json(runtime: Runtime) -> str:
 
 def _runtime_from_json(text: str) -> Runtime:
     fields = json.loads(text)
-    if fields.pop("kind") == "url":
+    kind = fields.pop("kind")
+    if kind == "url":
         return UrlRuntime(**fields)
+    if kind == "workerd":
+        return WorkerdRuntime(
+            fields["main_module"],
+            tuple(Module(**{**module, "kind": ModuleKind(module["kind"])}) for module in fields["modules"]),
+            tuple(Binding(**binding) for binding in fields["bindings"]),
+            fields["compatibility_date"],
+            tuple(fields["compatibility_flags"]),
+        )
     env = tuple((name, value) for name, value in fields.pop("env"))
     return CommandRuntime(argv=tuple(fields.pop("argv")), env=env, **fields)
 
 
-_KINDS: dict[type, str] = {UrlRuntime: "url", CommandRuntime: "command"}
+_KINDS: dict[type, str] = {UrlRuntime: "url", CommandRuntime: "command", WorkerdRuntime: "workerd"}
 
 
 def _load_versions(db: sqlite3.Connection) -> list[Version]:
     rows = db.execute(
-        "SELECT id, worker, number, runtime, created_on, tag, message, source, author "
+        "SELECT id, worker, number, runtime, created_on, tag, message, source, author, triggered_by, alias "
         "FROM versions ORDER BY number"
     )
     return [
@@ -246,8 +288,8 @@ def _load_versions(db: sqlite3.Connection) -> list[Version]:
 
 def _insert_versions(db: sqlite3.Connection, versions: Sequence[Version]) -> None:
     db.executemany(
-        "INSERT INTO versions (id, worker, number, runtime, created_on, tag, message, source, author) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO versions (id, worker, number, runtime, created_on, tag, message, source, author, "
+        "triggered_by, alias) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 version.id,
@@ -259,6 +301,8 @@ def _insert_versions(db: sqlite3.Connection, versions: Sequence[Version]) -> Non
                 version.message,
                 version.source,
                 version.author,
+                version.triggered_by,
+                version.alias,
             )
             for version in versions
         ],
@@ -298,7 +342,13 @@ def _load_deployments(db: sqlite3.Connection) -> list[Deployment]:
     ]  # fmt: skip
 
 
-def _insert_deployment(db: sqlite3.Connection, deployment: Deployment, notes: Sequence[tuple[str, str]]) -> None:
+def _insert_deployment(
+    db: sqlite3.Connection,
+    deployment: Deployment,
+    notes: Sequence[tuple[str, str]],
+    worker: WorkerState | None,
+    moved: Sequence[ObjectRow],
+) -> None:
     db.execute(
         "INSERT INTO deployments (id, worker, number, versions, created_on, source, author, message, "
         "triggered_by, cohorts, code_update) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -317,6 +367,39 @@ def _insert_deployment(db: sqlite3.Connection, deployment: Deployment, notes: Se
         ),
     )
     _write_notes(db, notes)
+    if worker is not None:
+        _write_worker(db, worker)
+    _write_objects(db, moved, ())
+
+
+def _load_workers(db: sqlite3.Connection) -> list[WorkerState]:
+    return [_worker_from_json(text) for (text,) in db.execute("SELECT state FROM workers ORDER BY name")]
+
+
+def _worker_from_json(text: str) -> WorkerState:
+    fields = json.loads(text)
+    fields["namespaces"] = tuple(Namespace(**one) for one in fields["namespaces"])
+    fields["schedules"] = tuple(Schedule(**one) for one in fields["schedules"])
+    for name in ("retired_keys", "routes", "deleted_deployments"):
+        fields[name] = tuple(fields[name])
+    return WorkerState(**fields)
+
+
+def _write_worker(db: sqlite3.Connection, state: WorkerState) -> None:
+    db.execute(
+        "INSERT INTO workers (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+        (state.name, json.dumps(asdict(state))),
+    )
+
+
+def _delete_worker(db: sqlite3.Connection, name: WorkerName) -> None:
+    of_class = "(SELECT key FROM classes WHERE worker = ?)"
+    for table in ("objects", "moves", "pins"):
+        db.execute(f"DELETE FROM {table} WHERE class IN {of_class}", (name,))  # noqa: S608 - constants
+    for table in ("classes", "versions", "deployments"):
+        db.execute(f"DELETE FROM {table} WHERE worker = ?", (name,))  # noqa: S608 - constants
+    db.execute("DELETE FROM workers WHERE name = ?", (name,))
+    db.execute("DELETE FROM notes WHERE key = ?", (f"file-deployment:{name}",))
 
 
 def _write_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str]]) -> None:

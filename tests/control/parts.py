@@ -12,6 +12,7 @@ from gateway.control.deployments import Created, Deployments, WantedShare
 from gateway.errors import StateUnavailable
 from gateway.model.deployment import Deployment
 from gateway.model.version import Version, VersionId, WorkerName
+from gateway.model.worker import WorkerState
 from gateway.routing.object_names import ObjectBinding
 from gateway.routing.plan import RoutingPlan, plan_for
 from gateway.routing.routes import RouteTable, implied_route, parse_route
@@ -53,14 +54,22 @@ class FakeStore:
     plane: FakePlane
     deployments: list[Deployment] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    states: list[WorkerState] = field(default_factory=list)
     full: bool = False
 
-    async def add_deployment(self, deployment: Deployment, notes: Sequence[tuple[str, str]] = ()) -> None:
+    async def add_deployment(
+        self,
+        deployment: Deployment,
+        notes: Sequence[tuple[str, str]] = (),
+        worker: WorkerState | None = None,
+    ) -> None:
         self.plane.calls.append("store")
         if self.full:
             raise StateUnavailable(Path("state"), sqlite3.OperationalError("database or disk is full"))
         self.deployments.append(deployment)
         self.notes.update(notes)
+        if worker is not None:
+            self.states.append(worker)
 
 
 @dataclass

@@ -11,7 +11,8 @@ from gateway.control.catalog import WorkerRecord
 from gateway.control.deployments import Created
 from gateway.control.explaining import Explained
 from gateway.model.deployment import Deployment, VersionShare
-from gateway.model.version import CommandRuntime, Version, VersionId
+from gateway.model.version import CommandRuntime, UrlRuntime, Version, VersionId
+from gateway.model.worker_code import WorkerdRuntime
 from gateway.routing.version_urls import version_host
 from gateway.runtime.runner import Upstream, VersionState
 from gateway.store.store import ObjectChange, ObjectEvent, ObjectView
@@ -42,11 +43,22 @@ def version_view(record: WorkerRecord, version: Version, upstream: Upstream | No
 
 
 def _runtime_view(version: Version) -> Json:
-    kind = "command" if isinstance(version.runtime, CommandRuntime) else "url"
-    view = {"kind": kind, **asdict(version.runtime)}
-    if "env" in view:
-        view["env"] = [name for name, _ in view["env"]]  # values may be secrets (design 9)
-    return view
+    runtime = version.runtime
+    match runtime:
+        case UrlRuntime():
+            return {"kind": "url", **asdict(runtime)}
+        case CommandRuntime():
+            # Values may be secrets (design 9).
+            return {"kind": "command", **asdict(runtime), "env": [name for name, _ in runtime.env]}
+        case WorkerdRuntime():
+            return {
+                "kind": "workerd",
+                "main_module": runtime.main_module,
+                "modules": [{"name": m.name, "kind": m.kind, "size_bytes": m.size_bytes} for m in runtime.modules],
+                "bindings": [{"name": b.name, "kind": b.kind} for b in runtime.bindings],
+                "compatibility_date": runtime.compatibility_date,
+                "compatibility_flags": list(runtime.compatibility_flags),
+            }
 
 
 def deployment_view(record: WorkerRecord, deployment: Deployment) -> Json:

@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := gateway sample_workers benchmarks tests
+NODE := tests/node
+BIOME := $(NODE)/node_modules/.bin/biome
 
 .PHONY: run test check lint types bench format lock clean
 
@@ -13,32 +15,35 @@ run: $(VENV)/run.stamp
 	@$(BIN)/python -m sample_workers.guide
 	@$(BIN)/gateway run -c config/gateway.yaml
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/python -m pytest
 
 check: lint types test
 
-lint: $(VENV)/dev.stamp
+lint: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
+	$(BIOME) check --error-on-warnings
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp
+bench: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/python -m benchmarks
 
-format: $(VENV)/dev.stamp
+format: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+	$(BIOME) check --write
 
 # Resolves the ranges of pyproject.toml anew; what is installed anywhere is exactly what these files say.
-lock: $(VENV)/dev.stamp
+lock: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--upgrade --quiet -o requirements/run.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --upgrade --quiet -o requirements/dev.txt
+	cd $(NODE) && npm install --package-lock-only
 
 $(VENV)/python.stamp:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -54,5 +59,12 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# What the tests run beside Python. `npm ci` refuses a lock file that lacks the packages of platforms that the registry
+# it was written with does not have; `install` takes what is locked, by its hash, and `--no-save` leaves the file alone.
+$(NODE)/node_modules/.stamp: $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc
+	@command -v npm > /dev/null || { echo "npm is needed to install the tests' wrangler and workerd: install Node.js 20 or newer."; exit 1; }
+	cd $(NODE) && npm install --no-save
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NODE)/node_modules .gateway .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,7 +5,8 @@ import gc
 import random
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from gateway.control.deployments import Deployments, WantedShare
 from gateway.model.deployment import Deployment
 from gateway.model.durable_object import AssignmentRule, ObjectKey
 from gateway.model.version import UrlRuntime, Version, VersionId, WorkerName
+from gateway.model.worker import WorkerState
 from gateway.settings import RoutingSettings
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
+from gateway.store.store import RunningRow
 
 OBJECTS = 1_000_000
 FLUSH_EVERY = 50_000
@@ -42,8 +45,12 @@ def measure() -> ObjectTableFigures:
 class _NoPlane:
     """Stands for the rest of the gateway, which has nothing to do here."""
 
-    async def prepare(self, versions: Iterable[Version]) -> Sequence[str]:  # noqa: ARG002 - as the protocol has it
+    async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
         return ()
+
+    @asynccontextmanager
+    async def deploying(self, deployment: Deployment) -> AsyncIterator[Sequence[RunningRow]]:
+        yield ()
 
     def refresh(self) -> None:
         pass

@@ -7,13 +7,15 @@ import contextlib
 import gc
 import json
 import os
+import random
 import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,29 +23,50 @@ import structlog
 from aiohttp import web
 
 from gateway.config_file import load_settings
+from gateway.control.api.crons import cron_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.catalog import Catalog, WorkerRecord
-from gateway.control.deployments import Deployments, WantedShare
+from gateway.control.cloudflare.app import cloudflare_routes
+from gateway.control.cloudflare.parts import CloudflareParts
+from gateway.control.cloudflare.tails import TailParts
+from gateway.control.deployments import DEPLOYABLE_VERSIONS, Deployments, WantedShare
 from gateway.control.explaining import Explainer
+from gateway.control.migrations import Migrated, create_class
+from gateway.control.scheduler import Scheduler
+from gateway.control.uploads import Uploads
+from gateway.control.workers import Workers
 from gateway.errors import GatewayError
+from gateway.live import LiveTables
 from gateway.model.deployment import Deployment
 from gateway.model.durable_object import ObjectReset
+from gateway.model.request import RequestFacts
 from gateway.model.version import Version, VersionId, WorkerName
+from gateway.model.worker import Namespace, WorkerState
+from gateway.model.worker_code import WorkerdRuntime
+from gateway.moving import Facts, ObjectMoves
 from gateway.observability.logging import set_up_logging
 from gateway.observability.metrics import Recorder, collect
+from gateway.observability.tail import TailHub
+from gateway.observability.traces import SourceMaps, TraceIntake
 from gateway.proxy.edge import Edge
-from gateway.proxy.headers import DecisionHeaders
-from gateway.proxy.routing_table import LiveVersion, LiveWorker, RoutingTable
 from gateway.proxy.server import DataPlane
+from gateway.routing.decide import decide
 from gateway.routing.overrides import can_be_overridden
-from gateway.routing.plan import plan_for
-from gateway.routing.routes import RouteTable
+from gateway.routing.routes import implied_route
+from gateway.runtime.processes import Processes
 from gateway.runtime.reset_notice import tell_reset
 from gateway.runtime.runner import VersionState
 from gateway.runtime.supervisor import Supervisor
+from gateway.runtime.workerd.binary import WorkerdBinary, find_workerd
+from gateway.runtime.workerd.fleet import Fleet
+from gateway.runtime.workerd.intake import Intake
+from gateway.runtime.workerd.storage import StoredObject
 from gateway.settings import Address, Settings, WorkerSettings
+from gateway.sources import Sources
+from gateway.store.modules import ModuleStore
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
+from gateway.store.store import ObjectView, RunningRow
 
 log = structlog.get_logger("gateway")
 
@@ -52,6 +75,8 @@ CONFIG_POLL_SECONDS: Final = 0.3
 FileStamp = tuple[int, int]
 """When a file was changed last, and which file it is: editors replace it."""
 
+SLEEP_AFTER_SECONDS: Final = 60.0
+SLEEP_CHECK_SECONDS: Final = 5.0
 RETIRE_SECONDS: Final = 30.0
 """R58: in-flight requests of a version that leaves may finish for up to 30 seconds."""
 
@@ -71,20 +96,70 @@ class Gateway:
         self._file_stamp = file_stamp
         self._workers = {worker.name: worker for worker in settings.workers}
         self._store = SqliteStore(settings.state)
-        self.catalog = Catalog(self._store.load_versions(), self._store.load_deployments())
+        self.catalog = Catalog(
+            self._store.load_versions(), self._store.load_deployments(), self._store.load_workers()
+        )
+        self.modules = ModuleStore(settings.state / "modules")
+        self.sources = Sources(self.modules, Path.cwd(), os.environ, time.time)
         self.objects = ObjectTable(self._store)
         self.recorder = Recorder()
-        self.supervisor = Supervisor(folder=Path.cwd(), on_line=_log_line)
+        processes = Processes()
+        self.facts = Facts(self.catalog)
+        self.fleet = Fleet(
+            settings.state,
+            self.facts,
+            processes,
+            find=partial(_find_workerd, settings),
+            content=lambda module: self.modules.path_of(module.sha256).absolute(),
+            on_line=_log_line,
+            seed=settings.seed,
+        )
+        self.supervisor = Supervisor(processes, self.fleet, folder=Path.cwd(), on_line=_log_line)
+        self.moves = ObjectMoves(
+            self.fleet, self.facts, self.catalog, self.objects, self._store, fault=_end_at(os.environ)
+        )
         self.edge = Edge(settings.proxy, self.recorder, self.objects, self._tell_reset, seed=settings.seed)
         self.data_plane = DataPlane(self.edge)
+        self._tables = LiveTables(
+            self.catalog,
+            self.supervisor.runners,
+            self.data_plane,
+            self.recorder,
+            self.facts,
+            {"country": settings.proxy.country, "colo": settings.proxy.colo, **settings.cf},
+        )
         self.deployments = Deployments(
             self._store,
             self.objects,
             self,
             settings.routing,
-            new_id=_id_source(settings.seed),
+            new_id=_id_source("deployment", settings.seed),
             clock=time.time,
         )
+        self.workers = Workers(self.catalog, self._store, self, from_file=self._is_from_file, clock=time.time)
+        self.uploads = Uploads(
+            self.workers,
+            self.deployments,
+            self._store,
+            self,
+            new_id=_id_source("version", settings.seed),
+            clock=time.time,
+        )
+        draws = random.Random(settings.seed)  # noqa: S311 - traffic shares and samples, no secrets
+        self.scheduler = Scheduler(
+            self.catalog, self._fire, clock=time.time, sleep=asyncio.sleep, draw=draws.random
+        )
+        self.tails = TailHub(
+            self.recorder, draw=draws.random, clock=time.time, later=_later, on_change=self._tail_changed
+        )
+        self._traces = TraceIntake(
+            self.tails,
+            SourceMaps(self.modules.read),
+            version_of=self.catalog.version,
+            tags_of=self._tags_of,
+            clock=time.time,
+        )
+        self._intake = Intake(self._traces.take, self._decide_call)
         self._explainer = Explainer(lambda: self.edge.table, self.objects.peek, settings.seed)
         self._site: web.AppRunner | None = None
         self._applying = asyncio.Lock()
@@ -109,10 +184,19 @@ class Gateway:
         """
         self.address = await self.data_plane.bind(self.settings.listen)
         self.supervisor.gateway_url = self.url
+        await self._intake.start(self.fleet.gateway_socket)
         await self._start_control()
-        await self._apply(self.settings)
+        for worker in self._all_workers():
+            self._set_up_objects(worker)
+        await self.moves.reclaim()
+        for worker in self._all_workers():
+            await self.moves.restore(worker.name)
+        await self._apply(await self.sources.resolve(self.settings))
         await self.data_plane.serve()
         self.edge.spawn(self.objects.keep_flushing())
+        self.edge.spawn(self.moves.collect())
+        self.edge.spawn(self.scheduler.run())
+        self.edge.spawn(self._let_idle_sleep())
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
@@ -126,13 +210,17 @@ class Gateway:
         with contextlib.suppress(OSError):
             self._run_file.unlink(missing_ok=True)
         await self.data_plane.drain()
+        self.tails.close()
         if self._site is not None:
             await self._site.cleanup()
         try:
+            await self.moves.collect_now()
             await self.objects.flush()
         except GatewayError as error:
             log.error("objects.not_written", error=error.message)
         await self.supervisor.close()
+        await self._intake.close()
+        self.fleet.close()
         await self._store.close()
 
     async def _start_control(self) -> None:
@@ -145,10 +233,21 @@ class Gateway:
             status=self._status,
             metrics=self._metrics,
             clock=time.time,
-            after_pin=lambda worker: self.edge.spawn(self._reset_open_objects(worker)),
+            learn_objects=self.moves.collect_now,
+            storage_bytes=self._storage_bytes,
+            after_pin=lambda worker: self.edge.spawn(self._after_pin(worker)),
             allowed_hosts=self.settings.control.hosts,
         )
-        self._site = web.AppRunner(make_app(parts), access_log=None)
+        crons = cron_routes(self.catalog, self.scheduler, time.time)
+        cloudflare = CloudflareParts(
+            workers=self.workers,
+            uploads=self.uploads,
+            deployments=self.deployments,
+            files=self.modules,
+            edge_port=lambda: self.address.port,
+            tails=TailParts(self.tails, self.catalog, lambda: self.control_url, time.time),
+        )
+        self._site = web.AppRunner(make_app(parts, [*crons, *cloudflare_routes(cloudflare)]), access_log=None)
         await self._site.setup()
         listen = self.settings.control.listen
         site = web.TCPSite(self._site, listen.host, listen.port)
@@ -176,9 +275,6 @@ class Gateway:
             self.settings = settings
             self.deployments.settings = settings.routing
             self._workers = {worker.name: worker for worker in settings.workers}
-            for worker in settings.workers:
-                self._set_up_objects(worker)
-            self.supervisor.ensure(self._wanted_versions())
             self.refresh()
             for worker in settings.workers:
                 await self._deploy_from_file(worker)
@@ -186,11 +282,21 @@ class Gateway:
 
     async def _add_new_versions(self, worker: WorkerSettings) -> None:
         record = self.catalog.record(worker.name)
-        first = len(record.versions) + 1
+        first = record.next_number
+        migration_tag = record.state.migration_tag if record.state else ""
         defined = [definition for definition in worker.versions if definition.id not in record.versions]
         now = datetime.now(UTC)
         versions = [
-            Version(new.id, worker.name, number, new.runtime, now, new.tag, new.message)
+            Version(
+                new.id,
+                worker.name,
+                number,
+                new.runtime,
+                now,
+                new.tag,
+                new.message,
+                migration_tag=migration_tag,
+            )
             for number, new in enumerate(defined, first)
         ]
         for definition in worker.versions:
@@ -200,11 +306,28 @@ class Gateway:
                     f"version {definition.id} ({definition.tag}) of {worker.name} has another definition already",
                     remedy="A version never changes (R1): give it a new id, or leave the id out.",
                 )
+        await self._provide_namespaces(record, versions)
         if versions:
             await self._store.add_versions(versions)
             record.versions.update((version.id, version) for version in versions)
         if not can_be_overridden(worker.name):
             log.warning("worker.cannot_be_overridden", worker=worker.name, rule="R33")
+
+    async def _provide_namespaces(self, record: WorkerRecord, versions: Iterable[Version]) -> None:
+        """Make a namespace for each class that the file's versions bind: a file has no migrations."""
+        migrated = Migrated(self.workers.state_of(record), taken=self.workers.namespace_keys(but=record.name))
+        bound = [
+            class_name
+            for version in versions
+            if isinstance(version.runtime, WorkerdRuntime)
+            for class_name in version.runtime.durable_object_classes
+        ]
+        for class_name in dict.fromkeys(bound):
+            if migrated.state.namespace_of(class_name) is None:
+                migrated = create_class(migrated, class_name, sqlite=True)
+        if migrated.state.namespaces != self.workers.state_of(record).namespaces:
+            await self._store.save_worker(migrated.state)
+            record.state = migrated.state
 
     def _set_up_objects(self, worker: WorkerSettings) -> None:
         record = self.catalog.record(worker.name)
@@ -212,6 +335,8 @@ class Gateway:
         self.objects.set_worker(
             worker.name, worker.assignment, {binding.class_name for binding in worker.bindings}
         )
+        namespaces = record.state.namespaces if record.state else ()
+        self.objects.set_namespaces(worker.name, worker.assignment, namespaces)
         self.objects.add_versions(worker.name, record.versions.values())
         if fresh:
             for deployment in record.deployments:
@@ -242,70 +367,110 @@ class Gateway:
         while True:
             await asyncio.sleep(CONFIG_POLL_SECONDS)
             stamp = _stamp(path)
-            if stamp in (seen, None):
+            if stamp in (seen, None) and not await self.sources.changed():
                 continue
             seen = stamp
             try:
-                settings = await asyncio.to_thread(load_settings, path)
+                settings = await self.sources.resolve(await asyncio.to_thread(load_settings, path))
                 await self.apply(replace(settings, **_given_on_command_line(self.settings)))
             except GatewayError as error:
                 log.error("config.not_applied", error=error.message, remedy=error.remedy)
 
     # What a deployment needs of us (control.deployments.Plane).
 
-    async def prepare(self, versions: Iterable[Version]) -> Sequence[str]:
+    async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
         """Get versions running; return what the user should know of those that do not."""
         versions = list(versions)
+        self.facts.coming = {state.name: state for state in states}
+        await self.supervisor.renew(version for version in versions if not self._is_deployed(version))
         self.supervisor.ensure(versions)
         self.refresh()
-        if not self.data_plane.serving:
-            return ()  # at start nothing waits: requests wait for their version instead
-        await self.supervisor.settle([version.id for version in versions], self.settings.proxy.start_seconds)
+        on_workerd = [version for version in versions if isinstance(version.runtime, WorkerdRuntime)]
+        # At start nothing waits, requests wait for their version instead; but objects can only move between
+        # versions that run, or sleep.
+        waiting = versions if self.data_plane.serving else on_workerd
+        await self.supervisor.settle([version.id for version in waiting], self.settings.proxy.start_seconds)
         runners = self.supervisor.runners
         return [
             f"Version {version.label} does not run: {runners[version.id].trouble or 'it is still starting'}."
-            for version in versions
+            for version in waiting
             if runners[version.id].state is not VersionState.RUNNING
         ]
 
-    def refresh(self) -> None:
-        """Route by the catalog as it is now; built anew and swapped whole."""
-        workers = {worker.name: self._live_worker(worker) for worker in self._workers.values()}
-        routes = RouteTable(route for worker in self._workers.values() for route in worker.routes)
-        self.data_plane.use(RoutingTable(routes, workers))
+    def _is_deployed(self, version: Version) -> bool:
+        active = self.catalog.record(version.worker).active
+        return active is not None and version.id in active.version_ids
 
-    def _live_worker(self, worker: WorkerSettings) -> LiveWorker:
-        record = self.catalog.record(worker.name)
-        active, routing = record.active, self.settings.routing
-        runners = {
-            version_id: runner
-            for version_id, runner in self.supervisor.runners.items()
-            if runner.version.worker == worker.name
-        }
-        self.objects.set_runnable(worker.name, frozenset(runners))
-        plan = None
-        if active is not None:
-            plan = plan_for(
-                active,
-                record.versions.values(),
-                trust_cohort=routing.trust_client_cohort_header,
-                key_per_worker=routing.key_per_worker,
+    @contextlib.asynccontextmanager
+    async def deploying(self, deployment: Deployment) -> AsyncIterator[Sequence[RunningRow]]:
+        """Move the Worker's objects to where a deployment wants them, while the body makes it final."""
+        try:
+            async with self.moves.deploying(deployment) as moved:
+                yield moved
+        finally:
+            self.facts.coming = {}
+
+    def refresh(self) -> None:
+        """Route and run by the catalog as it is now; the table is built anew and swapped whole."""
+        workers = self._all_workers()
+        for worker in workers:
+            self._set_up_objects(worker)
+        asleep = [
+            version
+            for worker in workers
+            for version in self.catalog.record(worker.name).deployable(DEPLOYABLE_VERSIONS)
+        ]
+        self.supervisor.ensure(self._wanted_versions(), asleep=asleep)
+        for worker in workers:
+            running = frozenset(
+                one for one, runner in self.supervisor.runners.items() if runner.version.worker == worker.name
             )
-        live = {
-            version_id: LiveVersion(
-                self.data_plane.pool_for(runner),
-                DecisionHeaders(runner.version, active.id if active else None),
-                self.recorder.metrics_of(version_id),
-            )
-            for version_id, runner in runners.items()
-        }
-        prefixes = {runner.version.prefix: version_id for version_id, runner in runners.items()}
-        return LiveWorker(worker.name, plan, live, prefixes, worker.bindings)
+            self.objects.set_runnable(worker.name, running)
+        self.data_plane.use(self._tables.build(workers, self.settings.routing))
+
+    def _all_workers(self) -> list[WorkerSettings]:
+        """Return the Workers of the file, then those that were uploaded and stand in no file."""
+        uploaded = [
+            WorkerSettings(name, (implied_route(name),))
+            for name, record in self.catalog.workers.items()
+            if record.state is not None and name not in self._workers
+        ]
+        return [*self._workers.values(), *uploaded]
+
+    def _is_from_file(self, name: WorkerName) -> bool:
+        return name in self._workers
 
     def follow_up(self, deployment: Deployment) -> None:
         """Reset objects that moved and retire versions that nobody needs, in the background."""
         self.edge.spawn(self._reset_open_objects(deployment.worker))
-        self.edge.spawn(self._retire_unneeded(deployment.code_update.max_delay_seconds))
+        self.edge.spawn(self._settle_and_retire(deployment))
+
+    async def _settle_and_retire(self, deployment: Deployment) -> None:
+        await self.moves.delete_retired(deployment.worker)
+        if self.moves.has_objects(deployment.worker):
+            await self.moves.settle_later(deployment.worker)
+            await self._retire_unneeded()
+        else:
+            await self._retire_unneeded(deployment.code_update.max_delay_seconds)
+
+    async def _after_pin(self, worker: WorkerName) -> None:
+        await self._reset_open_objects(worker)
+        if self.moves.has_objects(worker):
+            await self.moves.settle_later(worker)
+
+    async def check_code(self, version: Version, namespaces: Sequence[Namespace]) -> Sequence[str]:
+        """Start a version's code once; see ``UploadPlane``."""
+        return await self.fleet.check(version, namespaces)
+
+    async def remove_worker(self, name: WorkerName) -> None:
+        """Stop a Worker's versions and delete its objects; the catalog has forgotten it already."""
+        gone = [one for one, runner in self.supervisor.runners.items() if runner.version.worker == name]
+        ending = self.supervisor.release(gone)
+        self.objects.forget_worker(name)
+        self.refresh()
+        self.data_plane.forget(gone)
+        await asyncio.gather(*(runner.stop() for runner in ending))
+        await self.moves.delete_worker(name)
 
     async def _reset_open_objects(self, worker: WorkerName) -> None:
         """Close the WebSockets of objects that moved (R57); other objects are judged when they are next used."""
@@ -323,10 +488,11 @@ class Gateway:
     def _wanted_versions(self) -> list[Version]:
         """Return all versions that should run: those of the file, and those of the active deployments."""
         wanted: dict[VersionId, Version] = {}
-        for worker in self._workers.values():
+        for worker in self._all_workers():
             record = self.catalog.record(worker.name)
             ids = [definition.id for definition in worker.versions]
             ids += sorted(record.active.version_ids) if record.active else []
+            ids += sorted(self.moves.needed_versions(worker.name))
             wanted.update((version_id, record.versions[version_id]) for version_id in ids)
         return list(wanted.values())
 
@@ -337,24 +503,83 @@ class Gateway:
             delay_seconds: For so long objects whose update is deferred may still run on them (R60).
         """
         await asyncio.sleep(delay_seconds)
-        needed = {version.id for version in self._wanted_versions()}
-        leaving = [version_id for version_id in self.supervisor.runners if version_id not in needed]
+        leaving = self._unneeded()
         if not leaving:
             return
         await self.data_plane.idle(leaving, RETIRE_SECONDS)
-        needed = {version.id for version in self._wanted_versions()}
-        leaving = [version_id for version_id in leaving if version_id not in needed]
+        leaving = self._unneeded() & leaving
+        keep = self._may_sleep() & leaving
+        await asyncio.gather(*(self.supervisor.sleep(version_id) for version_id in keep))
+        leaving -= keep
         ending = self.supervisor.release(leaving)
         self.refresh()
         self.data_plane.forget(leaving)
         await asyncio.gather(*(runner.stop() for runner in ending))
+
+    def _unneeded(self) -> set[VersionId]:
+        return set(self.supervisor.runners) - {version.id for version in self._wanted_versions()}
+
+    def _may_sleep(self) -> set[VersionId]:
+        """Return the versions on workerd whose version URLs work though they are not deployed."""
+        return {
+            version.id
+            for worker in self._all_workers()
+            for version in self.catalog.record(worker.name).deployable(DEPLOYABLE_VERSIONS)
+            if isinstance(version.runtime, WorkerdRuntime)
+        }
+
+    async def _let_idle_sleep(self) -> None:
+        """End processes that only ran for a version URL, once nobody has asked for a while; for ever."""
+        while True:
+            await asyncio.sleep(SLEEP_CHECK_SECONDS)
+            since = self.edge.now - SLEEP_AFTER_SECONDS
+            for version_id in self._unneeded() & self._may_sleep():
+                if not self.data_plane.is_used(version_id, since):
+                    await self.supervisor.sleep(version_id)
+
+    # What versions on workerd ask and tell.
+
+    async def _fire(self, version: Version, cron: str, scheduled_time: datetime) -> str:
+        runner = self.supervisor.runners[version.id]
+        runner.wake()
+        await runner.settled()
+        return await self.fleet.run_scheduled(version.id, cron, int(scheduled_time.timestamp() * 1000))
+
+    def _decide_call(self, worker: WorkerName, headers: Mapping[str, str]) -> VersionId | None:
+        """Return the version for a request through a service binding (R65)."""
+        live = self.edge.table.workers.get(worker)
+        if live is None or live.plan is None:
+            return None
+        facts = RequestFacts(
+            headers.get("cloudflare-workers-version-overrides"),
+            headers.get("cloudflare-workers-version-key"),
+            headers.get("cloudflare-workers-cohort"),
+        )
+        return decide(facts, live.plan, self.edge.draw).version_id
+
+    async def _storage_bytes(self, worker: WorkerName, view: ObjectView) -> int | None:
+        """Return what an object's files take on disk; ``None`` where the gateway does not keep them."""
+        key = self.moves.key_of(worker, view.class_name)
+        if key is None:
+            return None
+        one = StoredObject(key, bytes.fromhex(view.id))
+        return await asyncio.to_thread(self.fleet.storage(worker).size_bytes, view.running, one)
+
+    def _tail_changed(self, worker: WorkerName, listening: bool) -> None:
+        for version_id, (version, _) in self.fleet.running.items():
+            if version.worker == worker:
+                self.edge.spawn(self.fleet.listen_to_tail(version_id, listening=listening))
+
+    def _tags_of(self, worker: WorkerName) -> Sequence[str]:
+        state = self.catalog.record(worker).state
+        return tuple(state.settings.get("tags") or ()) if state else ()
 
     # What is told of us.
 
     def _status(self) -> GatewayStatus:
         workers = tuple(
             WorkerStatus(worker.name, tuple(route.pattern for route in worker.routes), worker.assignment)
-            for worker in self._workers.values()
+            for worker in self._all_workers()
         )
         path = self.settings.path
         return GatewayStatus(
@@ -472,11 +697,31 @@ def _given_on_command_line(settings: Settings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in names}
 
 
-def _id_source(seed: int | None) -> Callable[[WorkerName, int], str]:
-    """Return a maker of deployment ids from Worker and number, reproducible with a seed (design 4)."""
+def _id_source(what: str, seed: int | None) -> Callable[[WorkerName, int], str]:
+    """Return a maker of ids from Worker and number, reproducible with a seed (design 4)."""
     if seed is None:
         return lambda _worker, _number: str(uuid.uuid4())
-    return lambda worker, number: str(uuid.uuid5(uuid.NAMESPACE_OID, f"deployment {seed} {worker} {number}"))
+    return lambda worker, number: str(uuid.uuid5(uuid.NAMESPACE_OID, f"{what} {seed} {worker} {number}"))
+
+
+def _find_workerd(settings: Settings) -> WorkerdBinary:
+    folders = [Path.cwd(), *([settings.path.absolute().parent] if settings.path else [])]
+    return find_workerd(settings.workerd, folders, os.environ)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
+def _end_at(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """Return what ends the gateway at a step of a move, as kill -9 would: for tests of just that."""
+    wanted = environment.get("GATEWAY_FAULT")
+
+    def reach(step: str) -> None:
+        if step == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return reach
 
 
 def _log_line(version: Version, line: str) -> None:

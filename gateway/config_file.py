@@ -3,44 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Final, NoReturn, TypeVar
+from typing import Final
 
 import yaml
 
+from gateway.config_code import workerd_source, wrangler_source
+from gateway.config_place import Place
 from gateway.errors import ConfigError, GatewayError, TooManyVersions
 from gateway.model.deployment import CodeUpdate, VersionShare, check_shares
 from gateway.model.durable_object import AssignmentRule
 from gateway.model.version import (
     VERSION_ID,
     CommandRuntime,
-    Runtime,
     UrlRuntime,
     VersionDefinition,
     VersionId,
     WorkerName,
     derived_version_id,
+    provisional_version_id,
 )
 from gateway.routing.object_names import InvalidObjectSource, ObjectBinding, parse_binding
 from gateway.routing.routes import InvalidRoute, Route, conflicts, implied_route, parse_route
 from gateway.runtime.external_url import InvalidUpstreamUrl, endpoint_of
 from gateway.settings import (
     Address,
+    ConfigPlace,
     ControlSettings,
     ProxySettings,
     RoutingSettings,
     Settings,
     ShareSetting,
+    VersionSource,
+    WorkerdSource,
     WorkerSettings,
+    mixed_objects,
 )
 
 _WORKER_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_PORT: Final = 65_535
-Value = TypeVar("Value")
 
 
 def load_settings(path: Path) -> Settings:
@@ -71,7 +76,7 @@ def parse_settings(text: str, path: Path) -> Settings:
         raise ConfigError(path, 1, "file", "it is nested too deeply", remedy="Flatten it.") from None
     if root is None:
         return Settings(path=path)
-    return _settings(_Place(path, root, ""))
+    return _settings(Place(path, root, ""))
 
 
 def _line_of(error: yaml.YAMLError, text: str) -> int:
@@ -81,98 +86,7 @@ def _line_of(error: yaml.YAMLError, text: str) -> int:
     return text.count("\n", 0, getattr(error, "position", 0)) + 1
 
 
-class _Place:
-    """A node of the file, with the way to it, so that an error can say where it stands."""
-
-    def __init__(self, path: Path, node: yaml.Node, key: str) -> None:
-        self.path, self.node, self.key = path, node, key
-
-    @property
-    def line(self) -> int:
-        return int(self.node.start_mark.line) + 1
-
-    def wrong(self, problem: str, remedy: str) -> NoReturn:
-        raise ConfigError(self.path, self.line, self.key or "file", problem, remedy=remedy)
-
-    def entries(self) -> Iterator[tuple[str, _Place]]:
-        """Yield the entries of a mapping, in order; a key that stands twice is an error."""
-        if not isinstance(self.node, yaml.MappingNode):
-            self.wrong(f"{self.shown()} is not a mapping", "Write `key: value` lines.")
-        seen = set()
-        for key, value in self.node.value:
-            name = str(key.value)
-            place = _Place(self.path, value, f"{self.key}.{name}" if self.key else name)
-            if name in seen:
-                place.wrong("it stands here twice", "Keep one of the two.")
-            seen.add(name)
-            yield name, place
-
-    def mapping(self, known: Collection[str]) -> dict[str, _Place]:
-        """Return a mapping's entries; a key that means nothing is an error."""
-        found = dict(self.entries())
-        for name, place in found.items():
-            if name not in known:
-                place.wrong("no such key", f"Known here: {', '.join(known)}.")
-        return found
-
-    def items(self) -> list[_Place]:
-        """Return the items of a list."""
-        if not isinstance(self.node, yaml.SequenceNode):
-            self.wrong(f"{self.shown()} is not a list", "Write `- item` lines or [a, b].")
-        return [_Place(self.path, item, f"{self.key}[{index}]") for index, item in enumerate(self.node.value)]
-
-    def text(self) -> str:
-        """Return a scalar as it is written."""
-        if not isinstance(self.node, yaml.ScalarNode):
-            self.wrong(f"{self.shown()} is not a single value", "Write one value.")
-        return str(self.node.value)
-
-    def full_text(self, what: str) -> str:
-        """Return a scalar that must not be empty."""
-        if not self.text():
-            self.wrong("'' is empty", f"Write {what}.")
-        return self.text()
-
-    def number(self) -> float:
-        """Return a number."""
-        try:
-            return float(self.text())
-        except ValueError:
-            self.wrong(f"{self.shown()} is not a number", "Write a number, such as 10 or 0.5.")
-
-    def whole_number(self) -> int:
-        """Return a whole number."""
-        text = self.text()
-        if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            self.wrong(f"{self.shown()} is not a whole number", "Write a whole number.")
-        return int(text)
-
-    def switch(self) -> bool:
-        """Return true or false."""
-        text = self.text().lower()
-        if text not in {"true", "false", "yes", "no", "on", "off"}:
-            self.wrong(f"{self.shown()} is neither true nor false", "Write true or false.")
-        return text in {"true", "yes", "on"}
-
-    def one_of(self, choices: Collection[str]) -> str:
-        """Return one of a few words."""
-        text = self.text()
-        if text not in choices:
-            self.wrong(f"{self.shown()} is not known", f"Write one of: {', '.join(choices)}.")
-        return text
-
-    def read(self, parse: Callable[[str], Value], *errors: type[Exception], remedy: str) -> Value:
-        """Return what ``parse`` makes of the text; what it raises becomes an error with this place."""
-        try:
-            return parse(self.text())
-        except errors as error:
-            self.wrong(f"{self.shown()}: {error}", remedy)
-
-    def shown(self) -> str:
-        return repr(self.node.value) if isinstance(self.node, yaml.ScalarNode) else "what stands here"
-
-
-def _settings(root: _Place) -> Settings:
+def _settings(root: Place) -> Settings:
     top = root.mapping(("gateway", "workers"))
     workers = tuple(_worker(place) for place in top["workers"].items()) if "workers" in top else ()
     if "workers" in top:
@@ -184,7 +98,7 @@ def _settings(root: _Place) -> Settings:
     return settings
 
 
-def _check_counts(place: _Place, limit: int) -> None:
+def _check_counts(place: Place, limit: int) -> None:
     for item in place.items():
         for key, deployment in item.entries():
             count = len(list(deployment.entries())) if key == "deployment" else 0
@@ -196,11 +110,11 @@ def _check_counts(place: _Place, limit: int) -> None:
 _TIMES: Final = tuple(field.name for field in fields(ProxySettings) if field.name.endswith("_seconds"))
 
 
-def _gateway(place: _Place, base: Settings) -> Settings:
+def _gateway(place: Place, base: Settings) -> Settings:
     found = place.mapping(
         (
             "listen", "control", "control_hosts", "state", "seed", "log_level", "decision_headers", "country",
-            "colo", "timeouts", "deployments", "affinity", "drafts",
+            "colo", "cf", "workerd", "timeouts", "deployments", "affinity", "drafts",
         )
     )  # fmt: skip
     hosts = (
@@ -217,11 +131,13 @@ def _gateway(place: _Place, base: Settings) -> Settings:
         log_level=level,
         proxy=_proxy(found),
         routing=_routing(found),
+        workerd=Path(found["workerd"].full_text("the path of a workerd")) if "workerd" in found else None,
+        cf=_cf(found["cf"]) if "cf" in found else {},
         workers=base.workers,
     )
 
 
-def _proxy(found: dict[str, _Place]) -> ProxySettings:
+def _proxy(found: dict[str, Place]) -> ProxySettings:
     values: dict[str, float | bool | str] = {}
     if "timeouts" in found:
         for name, place in found["timeouts"].mapping(_TIMES).items():
@@ -239,7 +155,17 @@ def _proxy(found: dict[str, _Place]) -> ProxySettings:
     return ProxySettings(**values)  # type: ignore[arg-type]  # each value was read by its own type above
 
 
-def _routing(found: dict[str, _Place]) -> RoutingSettings:
+def _cf(place: Place) -> dict[str, str | int | float | bool]:
+    members = {}
+    for name, item in place.entries():
+        value = item.json_value()
+        if value is None or isinstance(value, dict | list):
+            item.wrong(f"{item.shown()} is no single value", "Write a text, a number, true or false.")
+        members[name] = value
+    return members
+
+
+def _routing(found: dict[str, Place]) -> RoutingSettings:
     deployments = found["deployments"].mapping(("max_versions",)) if "deployments" in found else {}
     affinity = found["affinity"].mapping(("per_worker",)) if "affinity" in found else {}
     drafts = found["drafts"].mapping(("cohorts", "trust_client_cohort_header")) if "drafts" in found else {}
@@ -257,35 +183,43 @@ def _routing(found: dict[str, _Place]) -> RoutingSettings:
     )
 
 
-def _address(place: _Place) -> Address:
+def _address(place: Place) -> Address:
     host, colon, port = place.text().rpartition(":")
     if not (colon and _LISTEN_HOST.fullmatch(host) and re.fullmatch(r"[0-9]{1,5}", port)) or int(port) > _MAX_PORT:
         place.wrong(f"{place.text()!r} is not host:port", "Write it as 127.0.0.1:8787; port 0 takes a free one.")
     return Address(host.strip("[]"), int(port))
 
 
-def _worker(place: _Place) -> WorkerSettings:
+def _worker(place: Place) -> WorkerSettings:
     found = place.mapping(("name", "routes", "versions", "deployment", "durable_objects"))
     if "name" not in found:
         place.wrong("a Worker has no name", "Add `name: shop`.")
     name = WorkerName(found["name"].text())
     if not _WORKER_NAME.fullmatch(name):
         found["name"].wrong(f"{name!r} is no Worker name", "Use a-z, 0-9, '_' and '-', not '-' first (R33).")
-    versions = tuple(_version(name, item) for item in found["versions"].items()) if "versions" in found else ()
-    if "versions" in found:
-        _check_unique(found["versions"], versions)
-    deployment = _deployment(found["deployment"], versions) if "deployment" in found else ()
+    items = found["versions"].items() if "versions" in found else []
+    listed = [_version(name, item, position) for position, item in enumerate(items)]
+    versions = tuple(one for one in listed if isinstance(one, VersionDefinition))
+    sources = tuple(one for one in listed if isinstance(one, VersionSource))
+    _check_unique(items, listed)
+    _check_objects_run_alike(items, listed)
+    deployment = _deployment(found["deployment"], listed) if "deployment" in found else ()
     routes = [_route(name, item) for item in found["routes"].items()] if "routes" in found else []
     assignment, code_update = AssignmentRule.STICKY, CodeUpdate()
     bindings: tuple[ObjectBinding, ...] = ()
     if "durable_objects" in found:
         assignment, code_update, bindings = _durable_objects(found["durable_objects"])
+        if sources and bindings:
+            dict(found["durable_objects"].entries())["bindings"].wrong(
+                f"version {sources[0].tag} runs on workerd, where code reaches its objects by itself",
+                "Leave it out, and list the classes in the version's durable_objects.",
+            )
     return WorkerSettings(
-        name, (*routes, implied_route(name)), versions, deployment, assignment, code_update, bindings
+        name, (*routes, implied_route(name)), versions, deployment, assignment, code_update, bindings, sources
     )
 
 
-def _route(worker: WorkerName, place: _Place) -> Route:
+def _route(worker: WorkerName, place: Place) -> Route:
     return place.read(
         lambda text: parse_route(worker, text),
         InvalidRoute,
@@ -293,31 +227,51 @@ def _route(worker: WorkerName, place: _Place) -> Route:
     )
 
 
-def _version(worker: WorkerName, place: _Place) -> VersionDefinition:
-    found = place.mapping(("tag", "id", "message", "url", "command", "cwd", "env", "ready"))
+_RUN_BY: Final = ("url", "command", "workerd", "wrangler")
+
+
+def _version(worker: WorkerName, place: Place, position: int) -> VersionDefinition | VersionSource:
+    found = place.mapping(("tag", "id", "message", "url", "command", "workerd", "wrangler", "cwd", "env", "ready"))
     if "tag" not in found:
         place.wrong("a version has no tag", "Add `tag: v1`; the deployment names versions by it.")
-    runtime = _runtime(place, found)
+    _check_run_by(place, found)
     tag = found["tag"].full_text("a name, such as v1")
-    if "id" in found:
-        version_id = VersionId(found["id"].text())
-        if not VERSION_ID.fullmatch(version_id):
-            found["id"].wrong(
-                f"{version_id!r} is not a lower-case UUID", "Leave it out: it follows from the definition."
-            )
-    else:
-        version_id = derived_version_id(worker, tag, runtime)
     message = found["message"].text() if "message" in found else ""
-    return VersionDefinition(worker, tag, runtime, version_id, message)
+    given = _given_id(found["id"]) if "id" in found else None
+    if "url" in found or "command" in found:
+        runtime = _runtime(found)
+        return VersionDefinition(worker, tag, runtime, given or derived_version_id(worker, tag, runtime), message)
+    way = found["workerd"] if "workerd" in found else found["wrangler"]
+    return VersionSource(
+        worker=worker,
+        tag=tag,
+        code=workerd_source(way) if "workerd" in found else wrangler_source(way),
+        place=ConfigPlace(way.path, way.line, way.key),
+        id=given or provisional_version_id(worker, tag),
+        id_given=given is not None,
+        position=position,
+        message=message,
+    )
 
 
-def _runtime(place: _Place, found: dict[str, _Place]) -> Runtime:
-    if ("url" in found) == ("command" in found):
-        place.wrong("a version is run by exactly one of url and command", "Give one of the two.")
-    if "url" in found:
+def _check_run_by(place: Place, found: dict[str, Place]) -> None:
+    if sum(way in found for way in _RUN_BY) != 1:
+        place.wrong("a version is run by exactly one of url, command, workerd and wrangler", "Give one of them.")
+    if "command" not in found:
         for other in ("cwd", "env", "ready"):
             if other in found:
                 found[other].wrong(f"{found[other].shown()} goes only with command", "Leave it out.")
+
+
+def _given_id(place: Place) -> VersionId:
+    version_id = place.text()
+    if not VERSION_ID.fullmatch(version_id):
+        place.wrong(f"{version_id!r} is not a lower-case UUID", "Leave it out: it follows from the definition.")
+    return VersionId(version_id)
+
+
+def _runtime(found: dict[str, Place]) -> UrlRuntime | CommandRuntime:
+    if "url" in found:
         url = found["url"].text()
         found["url"].read(endpoint_of, InvalidUpstreamUrl, ValueError, remedy="Write it as http://127.0.0.1:9102.")
         return UrlRuntime(url)
@@ -333,9 +287,9 @@ def _runtime(place: _Place, found: dict[str, _Place]) -> Runtime:
     return CommandRuntime(argv, found["cwd"].text() if "cwd" in found else "", env, ready)
 
 
-def _check_unique(place: _Place, versions: tuple[VersionDefinition, ...]) -> None:
-    for item, version, index in zip(place.items(), versions, range(len(versions)), strict=True):
-        for earlier in versions[:index]:
+def _check_unique(items: Sequence[Place], listed: Sequence[VersionDefinition | VersionSource]) -> None:
+    for index, (item, version) in enumerate(zip(items, listed, strict=True)):
+        for earlier in listed[:index]:
             if version.tag == earlier.tag:
                 item.wrong(
                     f"two versions have the tag {version.tag!r}", "Give each its own; the deployment names them."
@@ -344,7 +298,16 @@ def _check_unique(place: _Place, versions: tuple[VersionDefinition, ...]) -> Non
                 item.wrong(f"two versions have the id {version.id}", "Give each its own, or leave ids out.")
 
 
-def _deployment(place: _Place, versions: tuple[VersionDefinition, ...]) -> tuple[ShareSetting, ...]:
+def _check_objects_run_alike(items: Sequence[Place], listed: Sequence[VersionDefinition | VersionSource]) -> None:
+    """Refuse objects that would live on workerd under one version and elsewhere under another."""
+    others = [one.tag for one in listed if isinstance(one, VersionDefinition)]
+    for item, one in zip(items, listed, strict=True):
+        code = one.code if isinstance(one, VersionSource) else None
+        if others and isinstance(code, WorkerdSource) and code.has_objects:
+            item.wrong(*mixed_objects(others[0]))
+
+
+def _deployment(place: Place, versions: Sequence[VersionDefinition | VersionSource]) -> tuple[ShareSetting, ...]:
     ids = {version.tag: version.id for version in versions}
     shares = []
     for tag, value in place.entries():
@@ -363,7 +326,7 @@ def _deployment(place: _Place, versions: tuple[VersionDefinition, ...]) -> tuple
     return tuple(shares)
 
 
-def _durable_objects(place: _Place) -> tuple[AssignmentRule, CodeUpdate, tuple[ObjectBinding, ...]]:
+def _durable_objects(place: Place) -> tuple[AssignmentRule, CodeUpdate, tuple[ObjectBinding, ...]]:
     found = place.mapping(("assignment", "code_update", "bindings"))
     rule = (
         AssignmentRule(found["assignment"].one_of([*AssignmentRule]))
@@ -375,7 +338,7 @@ def _durable_objects(place: _Place) -> tuple[AssignmentRule, CodeUpdate, tuple[O
     return rule, update, bindings
 
 
-def _code_update(place: _Place) -> CodeUpdate:
+def _code_update(place: Place) -> CodeUpdate:
     found = place.mapping(("mode", "max_delay_seconds"))
     mode = found["mode"].one_of(("immediate", "deferred")) if "mode" in found else "deferred"
     delay = found["max_delay_seconds"].number() if "max_delay_seconds" in found else 0.0
@@ -387,7 +350,7 @@ def _code_update(place: _Place) -> CodeUpdate:
         place.wrong(error.message, error.remedy)
 
 
-def _binding(place: _Place) -> ObjectBinding:
+def _binding(place: Place) -> ObjectBinding:
     found = place.mapping(("class", "object"))
     if len(found) < 2:  # noqa: PLR2004 - both
         place.wrong("a binding needs class and object", "Write {class: Cart, object: 'path:/cart/{name}'}.")
@@ -399,7 +362,7 @@ def _binding(place: _Place) -> ObjectBinding:
     )
 
 
-def _check_workers(place: _Place, workers: tuple[WorkerSettings, ...]) -> None:
+def _check_workers(place: Place, workers: tuple[WorkerSettings, ...]) -> None:
     names: set[str] = set()
     for item, worker in zip(place.items(), workers, strict=True):
         if worker.name in names:
@@ -415,17 +378,17 @@ def _check_workers(place: _Place, workers: tuple[WorkerSettings, ...]) -> None:
                     where.wrong(f"route {route.pattern!r} is claimed by {owners}", "Leave it with one of them.")
 
 
-def _written_routes(item: _Place, worker: WorkerSettings) -> Iterator[tuple[Route, _Place]]:
+def _written_routes(item: Place, worker: WorkerSettings) -> Iterator[tuple[Route, Place]]:
     """Yield the routes that stand in the file, with their places; the implied one stands nowhere."""
     written = dict(item.entries()).get("routes")
     if written is not None:
         yield from zip(worker.routes, written.items(), strict=False)
 
 
-def _check_ids(place: _Place, workers: tuple[WorkerSettings, ...]) -> None:
+def _check_ids(place: Place, workers: tuple[WorkerSettings, ...]) -> None:
     owners: dict[VersionId, WorkerName] = {}
     for item, worker in zip(place.items(), workers, strict=True):
-        for index, version in enumerate(worker.versions):
+        for index, version in enumerate(worker.listed):
             owner = owners.setdefault(version.id, worker.name)
             if owner != worker.name:
                 where = dict(item.entries())["versions"].items()[index]

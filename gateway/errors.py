@@ -17,8 +17,11 @@
     │   ├── TooManyVersions
     │   ├── VersionListedTwice
     │   ├── VersionNotDeployable
+    │   ├── MigrationBetween      a Durable Object migration lies between (R53, R94)
+    │   ├── ExportsDiffer         a split of versions with other Durable Object classes (Cloudflare's 100405)
     │   └── NoStableVersion
     ├── PinError                  an object cannot be pinned so
+    ├── InvalidCron               a cron expression that cannot be read (Cloudflare's 10100)
     ├── InvalidCode               an upload that workerd does not start (Cloudflare's 10021)
     ├── RuntimeUnavailable        there is no workerd to run versions on
     ├── BadRequest                an API request that cannot be understood
@@ -201,6 +204,32 @@ class VersionNotDeployable(DeploymentError):
         )
 
 
+class MigrationBetween(DeploymentError):
+    """The version is from before, or never saw, a Durable Object migration that was deployed (R53, R94)."""
+
+    status, code, fault = 400, 90_107, "client"
+
+    def __init__(self, version: str, had: str, has: str) -> None:
+        super().__init__(
+            f"version {version} was uploaded at Durable Object migration {had or '(none)'!r}, "
+            f"but the Worker is at {has or '(none)'!r}: no version can be deployed across a migration",
+            remedy="Deploy a version that was uploaded since the migration.",
+        )
+
+
+class ExportsDiffer(DeploymentError):
+    """A split whose versions declare different Durable Object ``exports`` (R19)."""
+
+    status, code, fault = 400, 100_405, "client"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            "All versions in a multi-version deployment must declare identical `exports`; "
+            f"version {version} was uploaded before they changed.",
+            remedy="Deploy the version that changes exports at 100% first.",
+        )
+
+
 class NoStableVersion(DeploymentError):
     """A rollback without a target, and no earlier deployment had a version at 100% (R95, its text)."""
 
@@ -217,6 +246,18 @@ class PinError(GatewayError):
     """An object cannot be pinned to that version."""
 
     status, code, fault = 400, 90_110, "client"
+
+
+class InvalidCron(GatewayError):
+    """A cron expression that Cloudflare would not read; text and code as Cloudflare's, then the field."""
+
+    status, code, fault = 400, 10_100, "client"
+
+    def __init__(self, cron: str, problem: str) -> None:
+        super().__init__(
+            f"invalid cron string {cron!r}: {problem}",
+            remedy="Write minute, hour, day, month and weekday (1 is Sunday), such as '0 9 * * MON-FRI'.",
+        )
 
 
 class InvalidCode(GatewayError):

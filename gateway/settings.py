@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.errors import ConfigError
 from gateway.model.deployment import IMMEDIATE, CodeUpdate
 from gateway.model.durable_object import AssignmentRule
 from gateway.model.version import VersionDefinition, VersionId, WorkerName
+from gateway.model.worker_code import Binding
 from gateway.routing.object_names import ObjectBinding
 from gateway.routing.routes import Route
 
@@ -84,6 +87,83 @@ class ControlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigPlace:
+    """Where something stands in a configuration file, for errors that show only later."""
+
+    path: Path
+    line: int
+    key: str
+
+    def wrong(self, problem: str, remedy: str) -> ConfigError:
+        """Return the error of this place."""
+        return ConfigError(self.path, self.line, self.key, problem, remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerdSource:
+    """Code that lies ready to be run.
+
+    Args:
+        main: Path of the entry module.
+        modules: Globs, relative to the folder of ``main``, for the modules beside it.
+    """
+
+    main: str
+    modules: tuple[str, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    compatibility_date: str = ""
+    compatibility_flags: tuple[str, ...] = ()
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether it binds Durable Objects."""
+        return any(binding.kind == "durable_object_namespace" for binding in self.bindings)
+
+
+def mixed_objects(other: str) -> tuple[str, str]:
+    """Return problem and remedy of a version with Durable Objects beside one that does not run on workerd.
+
+    Args:
+        other: Tag of that one.
+    """
+    return (
+        f"its Durable Objects live on workerd, but those of version {other} would live in a process of its own",
+        "Run all versions of a Worker that has Durable Objects in the same way.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WranglerSource:
+    """Code that wrangler bundles, with the bindings of its configuration file.
+
+    Args:
+        config: Path of a ``wrangler.toml``, ``.json`` or ``.jsonc``.
+    """
+
+    config: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSource:
+    """A version whose code must be read before it is complete: its id follows from the content.
+
+    Args:
+        id: As given; else a provisional one, which only tells it from others of the file.
+        id_given: Whether ``id`` stands in the file.
+        position: Index among the versions of its Worker.
+    """
+
+    worker: WorkerName
+    tag: str
+    code: WorkerdSource | WranglerSource
+    place: ConfigPlace
+    id: VersionId
+    id_given: bool
+    position: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ShareSetting:
     """One version of a configured deployment, by tag."""
 
@@ -97,6 +177,8 @@ class WorkerSettings:
     """One Worker of the configuration.
 
     Args:
+        versions: Those that are complete.
+        sources: Those whose code must be read first (``gateway.sources``); none once it was.
         deployment: Empty where the file leaves it to the API.
         code_update: What deployments say of objects that move, unless they say it themselves (R60).
     """
@@ -108,11 +190,25 @@ class WorkerSettings:
     assignment: AssignmentRule = AssignmentRule.STICKY
     code_update: CodeUpdate = IMMEDIATE
     bindings: tuple[ObjectBinding, ...] = ()
+    sources: tuple[VersionSource, ...] = ()
+
+    @property
+    def listed(self) -> tuple[VersionDefinition | VersionSource, ...]:
+        """All versions, in the order of the file."""
+        merged: list[VersionDefinition | VersionSource] = list(self.versions)
+        for source in self.sources:
+            merged.insert(source.position, source)
+        return tuple(merged)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of a configuration file and the command line."""
+    """All of a configuration file and the command line.
+
+    Args:
+        workerd: The binary to run versions on; else it is looked for.
+        cf: Members of ``request.cf`` beside those that the gateway knows, or in their place.
+    """
 
     path: Path | None = None
     listen: Address = Address("127.0.0.1", 8787)
@@ -120,6 +216,8 @@ class Settings:
     state: Path = Path(".gateway")
     seed: int | None = None
     log_level: str = "info"
+    workerd: Path | None = None
     proxy: ProxySettings = ProxySettings()
     routing: RoutingSettings = RoutingSettings()
+    cf: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     workers: tuple[WorkerSettings, ...] = field(default=())

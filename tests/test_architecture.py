@@ -14,25 +14,38 @@ PACKAGE = ROOT / "gateway"
 EVERYONE: frozenset[str] = frozenset({"gateway", "gateway.model", "gateway.errors", "gateway.settings"})
 """What every part may import; ``gateway`` itself holds no code."""
 
+JOINED = ("gateway.runtime", "gateway.store", "gateway.proxy", "gateway.control")
+
 ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway": frozenset(),
     "gateway.errors": frozenset(),
     "gateway.model": frozenset(),
     "gateway.routing": frozenset(),
     "gateway.settings": frozenset({"gateway.routing"}),
-    "gateway.config_file": frozenset({"gateway.routing", "gateway.runtime"}),
+    "gateway.config_place": frozenset(),
+    "gateway.config_code": frozenset({"gateway.config_place"}),
+    "gateway.config_file": frozenset(
+        {"gateway.config_place", "gateway.config_code", "gateway.routing", "gateway.runtime"}
+    ),
+    # Joins the configuration with the code that it names: reads it, checks its bindings as those of an upload.
+    "gateway.sources": frozenset({"gateway.runtime", "gateway.control"}),
     "gateway.observability": frozenset(),
-    "gateway.runtime": frozenset({"gateway.observability"}),
+    "gateway.runtime": frozenset({"gateway.observability", "gateway.routing"}),
     "gateway.store": frozenset({"gateway.observability", "gateway.routing"}),
     "gateway.proxy": frozenset({"gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime"}),
     "gateway.control": frozenset({"gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime"}),
+    # What `assembly` joins is more than one file: each of these joins some of the parts for one purpose.
+    "gateway.live": frozenset({"gateway.routing", "gateway.observability", *JOINED, "gateway.moving"}),
+    "gateway.moving": frozenset({"gateway.routing", *JOINED, "gateway.handing_over"}),
+    "gateway.handing_over": frozenset(JOINED),
     "gateway.assembly": frozenset(
         {
-            "gateway.routing", "gateway.config_file", "gateway.observability", "gateway.runtime", "gateway.store",
-            "gateway.proxy", "gateway.control",
+            "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
+            "gateway.live", "gateway.moving",
         }
     ),
-    "gateway.cli": frozenset({"gateway.assembly", "gateway.config_file", "gateway.control"}),
+    # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.
+    "gateway.cli": frozenset({"gateway.assembly", "gateway.config_file", "gateway.control", "gateway.runtime"}),
     "gateway.__main__": frozenset({"gateway.cli"}),
 }  # fmt: skip
 """What each part may import beside itself and what everyone may."""
@@ -47,7 +60,7 @@ BROKEN_WITH_REASON: Mapping[str, frozenset[str]] = {
 
 PURE_STDLIB = frozenset(
     {
-        "__future__", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
+        "__future__", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac",
         "itertools", "math", "re", "typing", "urllib.parse", "uuid",
     }
 )  # fmt: skip

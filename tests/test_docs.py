@@ -16,7 +16,8 @@ DOCS = ROOT / "docs"
 CONFIG_KEYS = sorted(
     {
         key
-        for keys in re.findall(r"\.mapping\(\s*\(([^)]*)\)", (ROOT / "gateway/config_file.py").read_text("utf-8"))
+        for path in (ROOT / "gateway").glob("config_*.py")
+        for keys in re.findall(r"\.mapping\(\s*\(([^)]*)\)", path.read_text("utf-8"))
         for key in re.findall(r'"(\w+)"', keys)
     }
 )

@@ -1,7 +1,7 @@
 """The command ``gateway``: arguments -> calls of the API -> text and an exit code.
 
 Exit codes: 0 done; 1 refused, with what to do about it on stderr; 2 arguments that make no sense; 130 interrupted.
-Every command but ``run`` and ``check`` is a client of a running gateway, as any other program could be.
+Every command but ``run``, ``check`` and ``setup`` is a client of a running gateway, as any other program could be.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from gateway.cli.explain import explain
 from gateway.cli.objects import objects
 from gateway.cli.run import check, run
 from gateway.cli.session import CONTEXT_SETTINGS, RootGroup, Start
+from gateway.cli.setup import setup
+from gateway.cli.trigger import trigger
 from gateway.cli.versions import versions
 
 EXAMPLES = """\b
@@ -47,7 +49,7 @@ def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
     ctx.obj = Start(start.terminal, start.environment, state, control)
 
 
-for _command in (run, check, explain, versions, deployments, rollback, objects):
+for _command in (run, check, explain, versions, deployments, rollback, objects, trigger, setup):
     cli.add_command(_command)
 
 

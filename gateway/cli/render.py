@@ -19,7 +19,7 @@ from gateway.cli.text import (
     short_label,
     table,
 )
-from gateway.control.client import CreatedDeployment, Deployment, Share, Version, VersionSpec
+from gateway.control.client import CreatedDeployment, Deployment, FiredCron, Share, Version, VersionSpec
 
 _STATE_COLOURS: Final[Mapping[str, str]] = {
     "running": "green",
@@ -54,6 +54,12 @@ def short_split(shares: Iterable[Share]) -> str:
     return ", ".join(
         f"{short_label(share['tag'], share['version_id'])} {percent(share['percentage'])}" for share in shares
     )
+
+
+def fired_cron(fired: FiredCron, style: Style) -> str:
+    """Return what became of a cron that was fired by hand."""
+    outcome = style.paint(fired["outcome"], "green" if fired["outcome"] == "ok" else "red", bold=True)
+    return f"cron {printable(fired['cron'])!r} ran on {label(fired['tag'], fired['version_id'])}: {outcome}"
 
 
 def wanted_split(shares: Iterable[VersionSpec], labels: Mapping[str, str]) -> str:

@@ -85,6 +85,8 @@ def durable_object(shown: DurableObject, style: Style) -> str:
         pairs.append(("point", f"{number(point)} of 100"))
     if (resets := shown.get("resets")) is not None:
         pairs.append(("resets", str(resets)))
+    if (size := shown.get("storage_bytes")) is not None:
+        pairs.append(("storage", f"{size:,} bytes"))
     for name, time in (("first used", shown.get("first_used")), ("last used", shown.get("last_used"))):
         if time:
             pairs.append((name, f"{moment(time)} UTC"))

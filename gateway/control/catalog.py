@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from gateway.errors import AmbiguousReference, NoStableVersion, NotFound
 from gateway.model.deployment import Deployment
 from gateway.model.version import VERSION_ID, Version, VersionId, WorkerName
 from gateway.model.worker import WorkerState
+from gateway.model.worker_code import WorkerdRuntime
 
 _SHORTEST_PREFIX = 4
 FULL = 100.0
@@ -26,6 +28,30 @@ class WorkerRecord:
     def active(self) -> Deployment | None:
         """The newest deployment is the active one (R15)."""
         return self.deployments[-1] if self.deployments else None
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether anything was uploaded or set for it; a name in the configuration alone is not enough."""
+        return bool(self.versions) or self.state is not None
+
+    @property
+    def latest(self) -> Version | None:
+        """The version uploaded last."""
+        return next(reversed(self.versions.values()), None)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next version."""
+        return self.latest.number + 1 if self.latest is not None else 1
+
+    def next_moment(self, now: float) -> datetime:
+        """Return a time for the next version or deployment, later than that of every other.
+
+        wrangler sorts by ``created_on`` (wrangler-api, section 3), and a clock may stand still or go back.
+        """
+        moment = datetime.fromtimestamp(now, UTC)
+        known = [one.created_on for one in (self.latest, self.active) if one is not None]
+        return max([moment, *(earlier + timedelta(microseconds=1) for earlier in known)])
 
     def deployable(self, limit: int) -> Sequence[Version]:
         """Return the last ``limit`` versions, the newest first (R12)."""
@@ -51,7 +77,7 @@ class WorkerRecord:
         """
         if VERSION_ID.fullmatch(reference) and VersionId(reference) in self.versions:
             return self.versions[VersionId(reference)]
-        tagged = [version for version in self.versions.values() if reference and version.tag == reference]
+        tagged = self._tagged(reference)
         matches = tagged or [
             version
             for version in self.versions.values()
@@ -65,6 +91,16 @@ class WorkerRecord:
         if len(matches) > 1:
             raise AmbiguousReference(reference, [version.id for version in matches])
         return matches[0]
+
+    def _tagged(self, tag: str) -> list[Version]:
+        """Return the versions with a tag; of those that live reload left behind only the newest counts."""
+        found = [version for version in self.versions.values() if tag and version.tag == tag]
+        reloaded = [
+            version
+            for version in found
+            if version.source == "config" and isinstance(version.runtime, WorkerdRuntime)
+        ]
+        return [version for version in found if version not in reloaded[:-1]]
 
     def find_deployment(self, reference: str) -> Deployment:
         """Return the deployment that an id, a number or ``active`` names.

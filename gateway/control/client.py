@@ -193,6 +193,7 @@ DurableObject = TypedDict(
         "resets": NotRequired[int],
         "first_used": NotRequired[str],
         "last_used": NotRequired[str],
+        "storage_bytes": NotRequired[int | None],
     },
 )
 
@@ -238,6 +239,22 @@ class ObjectDiff(TypedDict):
 
     changes: list[ObjectChange]
     total: int
+
+
+class Cron(TypedDict):
+    """A cron trigger, and when it is due; null for a day that never comes."""
+
+    cron: str
+    next: str | None
+
+
+class FiredCron(TypedDict):
+    """A cron that was fired by hand: the version that the percentages drew, and what became of it (R114)."""
+
+    cron: str
+    version_id: str
+    tag: str
+    outcome: str
 
 
 class VersionSpec(NamedTuple):
@@ -456,6 +473,15 @@ class GatewayClient:
         """Let the rule decide an object's version again."""
         path = _worker_path(worker, "objects", class_name, name, "pin")
         return _shaped(DurableObject, self._send("DELETE", path))
+
+    def crons(self, worker: str) -> list[Cron]:
+        """Return a Worker's cron triggers."""
+        return cast("list[Cron]", _listed("crons", self._send("GET", _worker_path(worker, "crons"))))
+
+    def trigger_cron(self, worker: str, cron: str | None = None) -> FiredCron:
+        """Fire a cron now, the Worker's only one unless it is named, and return once it has ended."""
+        body = {"cron": cron} if cron is not None else {}
+        return _shaped(FiredCron, self._send("POST", _worker_path(worker, "crons", "trigger"), body))
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send one request and return the JSON object it is answered with.

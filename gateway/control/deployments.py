@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
 import structlog
 
 from gateway.control.catalog import FULL, WorkerRecord
-from gateway.errors import BadRequest, DeploymentError, TooManyVersions, VersionNotDeployable
+from gateway.errors import (
+    BadRequest,
+    DeploymentError,
+    ExportsDiffer,
+    MigrationBetween,
+    TooManyVersions,
+    VersionNotDeployable,
+)
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
 from gateway.model.version import Version, WorkerName
-from gateway.model.worker import Namespace, WorkerState
+from gateway.model.worker import EXPORTS_TAG, Namespace, WorkerState
+from gateway.model.worker_code import WorkerdRuntime
 from gateway.routing.changes import change_between, deployment_warnings
 from gateway.routing.percentages import split_of
 from gateway.settings import RoutingSettings
+from gateway.store.store import RunningRow
 
 log = structlog.get_logger("gateway.deployments")
 
@@ -35,9 +44,10 @@ class DeploymentStore(Protocol):
         self,
         deployment: Deployment,
         notes: Sequence[tuple[str, str]] = (),
-        worker: WorkerState | None = None,
+        workers: Sequence[WorkerState] = (),
+        moved: Sequence[RunningRow] = (),
     ) -> None:
-        """Remember a deployment, its notes and the Worker's new state, all or nothing."""
+        """Remember a deployment, its notes, the new states of Workers and the objects that moved, all or nothing."""
 
 
 class ObjectActivation(Protocol):
@@ -51,8 +61,18 @@ class ObjectActivation(Protocol):
 class Plane(Protocol):
     """What the running gateway must do around a deployment."""
 
-    async def prepare(self, versions: Iterable[Version]) -> Sequence[str]:
-        """Get versions running; return what the user should know of those that do not."""
+    async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
+        """Get versions running; return what the user should know of those that do not.
+
+        Args:
+            states: Of Workers, from the coming deployment on; their versions run with these namespaces.
+        """
+
+    def deploying(self, deployment: Deployment) -> AbstractAsyncContextManager[Sequence[RunningRow]]:
+        """Move the Worker's objects to where a deployment wants them, while the body makes it final.
+
+        Yields what of the objects must be remembered in the same step; what the body raises undoes the moves.
+        """
 
     def refresh(self) -> None:
         """Route by the catalog as it is now."""
@@ -133,12 +153,14 @@ class Deployments:
         author: str = "",
         notes: Sequence[tuple[str, str]] = (),
         worker_state: WorkerState | None = None,
+        giver: tuple[WorkerRecord, WorkerState] | None = None,
         dry_run: bool = False,
     ) -> Created:
         """Make a deployment and make it active; once this returns every later request follows it.
 
         Args:
             worker_state: The Worker's state from this deployment on, where it brings a migration (R52).
+            giver: The Worker that gives classes away in this migration, and its state from then on.
 
         Raises:
             DeploymentError, NotFound, AmbiguousReference: A rule is broken; nothing was changed.
@@ -148,6 +170,7 @@ class Deployments:
             deployment = self._checked(
                 record, wanted, message, cohorts or {}, code_update, source, triggered_by, author
             )
+            check_migrations(record, deployment, worker_state or record.state)
             before = record.active
             warnings = list(deployment_warnings(before, deployment))
             moved = (
@@ -155,8 +178,10 @@ class Deployments:
             )
             if not dry_run:
                 versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
-                warnings += await self._plane.prepare(versions)
-                await self._make_active(record, deployment, notes, worker_state)
+                changed = [(record, worker_state)] if worker_state is not None else []
+                changed += [giver] if giver is not None else []
+                warnings += await self._plane.prepare(versions, [state for _, state in changed])
+                await self._make_active(record, deployment, notes, changed)
             return Created(deployment, tuple(warnings), moved)
 
     async def rollback(self, record: WorkerRecord, reference: str | None, message: str) -> Created:
@@ -169,7 +194,7 @@ class Deployments:
         record: WorkerRecord,
         deployment: Deployment,
         notes: Sequence[tuple[str, str]],
-        worker_state: WorkerState | None,
+        changed: Sequence[tuple[WorkerRecord, WorkerState]],
     ) -> None:
         """Commit, then switch.
 
@@ -178,11 +203,13 @@ class Deployments:
         """
         await self._objects.begin_activation(record.name)
         try:
-            await self._store.add_deployment(deployment, notes, worker_state)
-            record.deployments.append(deployment)
-            record.state = worker_state or record.state
-            self._objects.activate(deployment)
-            self._plane.refresh()
+            async with self._plane.deploying(deployment) as moved:
+                await self._store.add_deployment(deployment, notes, [state for _, state in changed], moved)
+                record.deployments.append(deployment)
+                for one, state in changed:
+                    one.state = state
+                self._objects.activate(deployment)
+                self._plane.refresh()
         finally:
             self._objects.end_activation(record.name)
         log.info(
@@ -224,7 +251,7 @@ class Deployments:
             worker=record.name,
             number=number,
             versions=shares,
-            created_on=datetime.fromtimestamp(self._clock(), UTC),
+            created_on=record.next_moment(self._clock()),
             source=source,
             author=author,
             message=message.encode()[:MESSAGE_BYTES].decode(errors="ignore"),
@@ -236,6 +263,21 @@ class Deployments:
         for version_id in sorted(deployment.version_ids - deployable):
             raise VersionNotDeployable(version_id, DEPLOYABLE_VERSIONS)
         return deployment
+
+
+def check_migrations(record: WorkerRecord, deployment: Deployment, state: WorkerState | None) -> None:
+    """Check that no Durable Object migration lies between a version and the Worker as it is (R53, R94).
+
+    Raises:
+        ExportsDiffer: In a split (R19). MigrationBetween: Else.
+    """
+    tag = state.migration_tag if state is not None else ""
+    for version_id in sorted(deployment.version_ids):
+        version = record.versions[version_id]
+        if isinstance(version.runtime, WorkerdRuntime) and version.migration_tag != tag:
+            if tag.startswith(EXPORTS_TAG) and len(deployment.version_ids) > 1:
+                raise ExportsDiffer(version.label)
+            raise MigrationBetween(version.label, version.migration_tag, tag)
 
 
 def _shares(record: WorkerRecord, wanted: Sequence[WantedShare]) -> tuple[VersionShare, ...]:

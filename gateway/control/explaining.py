@@ -27,8 +27,6 @@ class ExplainedWorker(Protocol):
     @property
     def plan(self) -> RoutingPlan | None: ...  # noqa: D102
     @property
-    def prefixes(self) -> Mapping[str, VersionId]: ...  # noqa: D102
-    @property
     def bindings(self) -> tuple[ObjectBinding, ...]: ...  # noqa: D102
 
 
@@ -39,6 +37,8 @@ class ExplainedTable(Protocol):
     def routes(self) -> RouteTable: ...  # noqa: D102
     @property
     def workers(self) -> Mapping[WorkerName, ExplainedWorker]: ...  # noqa: D102
+    @property
+    def version_hosts(self) -> Mapping[str, tuple[WorkerName, VersionId]]: ...  # noqa: D102
 
 
 class Explained(NamedTuple):
@@ -113,15 +113,16 @@ class Explainer:
         table = self._table()
         if target.startswith(RESERVED_PREFIX):
             return self._find_stub(target)
+        named = table.version_hosts.get(host)
+        if named is not None:
+            worker, addressed = named
+            key = _object_key(worker, table.workers[worker], target, header)
+            return _Target(worker, f"version URL {host}", addressed, key)
         version_url = parse_version_host(host)
         if version_url is not None and version_url[1] in table.workers:
             prefix, worker = version_url
-            addressed = table.workers[worker].prefixes.get(prefix)
-            if addressed is None:
-                problem = f"no version of {worker} has an id that starts with {prefix}"
-                return Explained(worker, f"version URL {host}", problem=problem)
-            key = _object_key(worker, table.workers[worker], target, header)
-            return _Target(worker, f"version URL {host}", addressed, key)
+            problem = f"no version of {worker} has an id that starts with {prefix}"
+            return Explained(worker, f"version URL {host}", problem=problem)
         path = target.partition("?")[0]
         route = table.routes.find(host, path)
         if route is None:

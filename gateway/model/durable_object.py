@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import quote
 
 from gateway.model.version import VersionId, WorkerName
+
+_HALF = 16
 
 
 class AssignmentRule(StrEnum):
@@ -39,6 +42,19 @@ class ObjectKey(NamedTuple):
 def object_id(worker: WorkerName, class_name: str, name: str) -> bytes:
     """Return the id of a named object; the length and look are those of Cloudflare's (64 hex digits)."""
     return hashlib.sha256(f"{worker}\n{class_name}\n{name}".encode("utf-8", "surrogateescape")).digest()
+
+
+def native_object_id(unique_key: str, name: str) -> bytes:
+    """Return the id that workerd's ``idFromName`` makes of a name.
+
+    Args:
+        unique_key: Of the namespace (``model.worker.Namespace``).
+
+    Source: workerd, ``src/workerd/server/actor-id-impl.c++``; held to the real one by a test.
+    """
+    key = hashlib.sha256(unique_key.encode()).digest()
+    half = hmac.digest(key, name.encode("utf-8", "surrogateescape"), "sha256")[:_HALF]
+    return half + hmac.digest(key, half, "sha256")[:_HALF]
 
 
 class ObjectReset(NamedTuple):

@@ -60,6 +60,8 @@ class Version:
         source: Where it came from: ``config``, ``api``, ``wrangler``.
         triggered_by: How it came to be (R7): ``upload``, ``version_upload``, ``secret``, ``config``.
         alias: Name of its aliased version URL (R90), or empty.
+        migration_tag: The Worker's, at the time of the upload: a version from before a Durable Object migration
+            cannot be deployed after it (R53, R94).
     """
 
     id: VersionId
@@ -73,6 +75,7 @@ class Version:
     author: str = ""
     triggered_by: str = "config"
     alias: str = ""
+    migration_tag: str = ""
 
     def __post_init__(self) -> None:
         if not VERSION_ID.fullmatch(self.id):
@@ -98,6 +101,11 @@ class VersionDefinition:
     runtime: Runtime
     id: VersionId
     message: str = ""
+
+
+def provisional_version_id(worker: WorkerName, tag: str) -> VersionId:
+    """Return an id that stands for a version of a file until its code was read."""
+    return VersionId(str(uuid.uuid5(_NAMESPACE, f"{worker}\n{tag}")))
 
 
 def derived_version_id(worker: WorkerName, tag: str, runtime: Runtime) -> VersionId:

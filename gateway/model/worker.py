@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from gateway.model.version import WorkerName
+
+EXPORTS_TAG: Final = "exports-"
+"""What migration tags begin with that stand for declarative ``exports``, which have none of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class WorkerState:
         subdomain_enabled, previews_enabled: Whether workers.dev and version URLs are on.
         settings: ``logpush``, ``observability``, ``tail_consumers``, ``tags`` and the like, as the API wrote them.
         routes: Patterns given by ``PUT routes``, beside those of the configuration file.
+        domains: Custom domains: host names that are the Worker's with every path.
         deleted_deployments: Ids that the API no longer shows (R16); the object table still judges by them.
     """
 
@@ -62,7 +66,13 @@ class WorkerState:
     settings: Mapping[str, Any] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
     routes: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     deleted_deployments: tuple[str, ...] = ()
+
+    @property
+    def route_patterns(self) -> tuple[str, ...]:
+        """All patterns given through the API: its routes, and each custom domain with every path."""
+        return (*self.routes, *(f"{domain}/*" for domain in self.domains))
 
     def namespace_of(self, class_name: str) -> Namespace | None:
         """Return the namespace of a class."""

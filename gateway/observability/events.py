@@ -18,7 +18,8 @@ class RequestEvent(NamedTuple):
         version_id: Empty where the gateway answered by itself before a version was picked.
         reason: Which rule picked the version (``Reason``), or empty.
         status: Status the client got; 0 where it got none.
-        outcome: ``ok``, ``upstream_failed``, ``upstream_timed_out``, ``answer_cut``, ``client_gone``, ``refused``.
+        outcome: ``ok``, ``upstream_failed``, ``upstream_timed_out``, ``answer_cut``, ``client_gone``, ``refused``,
+            ``worker_threw``.
         duration_us: From the complete head to the last byte handed to the network, in microseconds.
         request_bytes, response_bytes: Of the bodies.
     """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final, NamedTuple, cast
 
 from gateway.model.decision import Reason, RoutingDecision
-from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.model.durable_object import ObjectKey, ObjectReset, native_object_id
 from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.model.version import VersionId, WorkerName
 from gateway.proxy import pages
@@ -13,9 +14,10 @@ from gateway.proxy.edge import Edge
 from gateway.proxy.headers import HOPS_COUNTED
 from gateway.proxy.messages import RequestHead
 from gateway.proxy.pages import Problem
-from gateway.proxy.routing_table import LiveVersion, LiveWorker
+from gateway.proxy.routing_table import LiveVersion, LiveWorker, NativeObjects
 from gateway.routing.decide import decide
-from gateway.routing.object_names import RESERVED_PREFIX, STUB_PREFIX, name_in, parse_stub
+from gateway.routing.durable_objects import point_of_object
+from gateway.routing.object_names import RESERVED_PREFIX, STUB_PREFIX, StubAddress, name_in, parse_stub
 from gateway.routing.version_urls import parse_version_host
 
 _RESERVED: Final = RESERVED_PREFIX.encode("ascii")
@@ -30,6 +32,7 @@ class Forward(NamedTuple):
 
     Args:
         target: What the version sees as request target.
+        lines: Fields that only this request gets, each after a CRLF.
         reset: The reset that must be told to another version before this request may go out.
     """
 
@@ -39,6 +42,7 @@ class Forward(NamedTuple):
     target: bytes
     object_key: ObjectKey | None = None
     reset: ObjectReset | None = None
+    lines: bytes = b""
 
 
 class Trace(NamedTuple):
@@ -97,14 +101,14 @@ def _dispatch_to(found: _Found, head: RequestHead, edge: Edge) -> Forward | Prob
 def _find_worker(head: RequestHead, edge: Edge) -> _Found | Problem:
     table = edge.table
     host = head.host
+    named = table.version_hosts.get(host)
+    if named is not None:
+        return _Found(table.workers[named[0]], named[1])
     if host[8:9] == "-" and (parsed := parse_version_host(host)) is not None:
         worker = table.workers.get(parsed[1])
         if worker is not None:
-            addressed = worker.prefixes.get(parsed[0])
-            if addressed is None:
-                known = [live.pool.version.label for live in worker.versions.values()]
-                return pages.unknown_version(worker.name, parsed[0], known)
-            return _Found(worker, addressed)
+            known = [live.pool.version.label for live in worker.versions.values()]
+            return pages.unknown_version(worker.name, parsed[0], known)
     route = table.routes.find(host, head.path)
     if route is None:
         return pages.no_route(host, head.path, [route.pattern for route in table.routes.routes])
@@ -170,10 +174,29 @@ def _reserved(head: RequestHead, edge: Edge) -> Dispatched:
     worker = edge.table.workers.get(WorkerName(stub.worker))
     if worker is None or worker.plan is None:
         return pages.reserved_path(path, f"no deployed Worker is named {stub.worker!r}")
+    if worker.natives is not None and stub.class_name in worker.natives.keys:
+        return _native_object(head, worker, worker.natives, stub)
     if stub.class_name not in {binding.class_name for binding in worker.bindings}:
         return pages.reserved_path(path, f"Worker {worker.name} has no Durable Object class {stub.class_name!r}")
     key = ObjectKey(worker.name, stub.class_name, stub.name)
     return _decide(head, edge, _Found(worker, None), stub.target.encode("latin-1"), key)
+
+
+def _native_object(
+    head: RequestHead, worker: LiveWorker, natives: NativeObjects, stub: StubAddress
+) -> Forward | Problem:
+    """Send a request to the process that runs an object; should it move meanwhile, that process passes it on."""
+    key = natives.keys[stub.class_name]
+    try:
+        name = stub.name.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return pages.reserved_path(head.path, "the name is no UTF-8")
+    object_id = native_object_id(key, name)
+    version_id = natives.owner(object_id)
+    decision = RoutingDecision(version_id, Reason.DURABLE_OBJECT, point_of_object(object_id))
+    told = json.dumps({"key": key, "name": name}).encode("ascii")
+    target = stub.target.encode("latin-1")
+    return Forward(worker, natives.versions[version_id], decision, target, lines=b"\r\nX-Gateway-Object: " + told)
 
 
 def _trace(head: RequestHead, edge: Edge) -> Dispatched:

@@ -15,7 +15,7 @@ from gateway.observability.events import RequestEvent
 from gateway.proxy import pages
 from gateway.proxy.dispatch import LOOP_TOKEN, Forward, LastHop, Trace, Wait, dispatch
 from gateway.proxy.edge import Edge
-from gateway.proxy.headers import one_hop_fewer
+from gateway.proxy.headers import one_hop_fewer, version_line
 from gateway.proxy.messages import RequestHead, ResponseHead
 from gateway.proxy.pages import Problem
 from gateway.proxy.pool import Pool, VersionUnreachable
@@ -30,6 +30,8 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE
 
 HELD_BODY_BYTES: Final = 65_536
 """How much of a body waits for a connection before the client is paused."""
+
+_WORKERD_500: Final = b"Internal Server Error"
 
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -159,9 +161,19 @@ class Exchange:
             if request.outbound_ip != self._client.peer_ip:
                 request.outbound = self._outbound(forward.target)
                 request.outbound_ip = self._client.peer_ip
-            return request.outbound + self._ray + b"\r\n\r\n"
+            return request.outbound + self._ray + self._version_lines(forward) + b"\r\n\r\n"
         owner = forward.object_key.header_value.encode("ascii")
         return self._outbound(forward.target) + self._ray + b"\r\nGateway-Object: " + owner + b"\r\n\r\n"
+
+    def _version_lines(self, forward: Forward) -> bytes:
+        """Return the fields that belong to the version or to this request alone."""
+        live = forward.live
+        if not live.tells_version and not forward.lines:
+            return live.request_lines
+        lines = live.request_lines + forward.lines
+        if live.tells_version:
+            lines += version_line(forward.decision, self.request)
+        return lines
 
     def _outbound(self, target: bytes) -> bytes:
         """Return the head for a version up to its last field, the ray, which is another for each request."""
@@ -240,6 +252,8 @@ class Exchange:
 
     def on_response(self, head: ResponseHead) -> None:
         """Write the answer's head, framed for this client."""
+        if head.status == HTTPStatus.INTERNAL_SERVER_ERROR and self._threw(head):
+            return
         self._status = head.status
         self._head_out = True
         if not self.request_sent:
@@ -250,6 +264,21 @@ class Exchange:
             if head.is_repeatable and self.request.method != "HEAD":
                 head.outbound = start
         self._finish_head(start, self._forward)
+
+    def _threw(self, head: ResponseHead) -> bool:
+        """Put a page in the place of workerd's bare word for an exception (R119); tell whether it was that.
+
+        Code cannot answer so: workerd itself closes the connection and gives no content type.
+        """
+        forward = self._forward
+        assert forward is not None  # noqa: S101 - a version answers
+        if not forward.live.on_workerd or head.keep_alive or head.content_length != len(_WORKERD_500):
+            return False
+        if any(line[:13].lower() == b"content-type:" for line in head.lines):
+            return False
+        self._drop_connection()
+        self._answer(pages.worker_threw(self.request.host, forward.live.pool.version), outcome="worker_threw")
+        return True
 
     def _framed(self, head: ResponseHead) -> bytes:
         """Return the answer's head up to the gateway's own fields."""

@@ -12,9 +12,10 @@ from enum import IntEnum
 from typing import Final
 from urllib.parse import quote
 
-from gateway.model.decision import IgnoredSignal, Reason
+from gateway.model.decision import IgnoredSignal, Reason, RoutingDecision
 from gateway.model.deployment import DeploymentId
 from gateway.model.version import Version
+from gateway.proxy.messages import RequestHead
 
 
 class Field(IntEnum):
@@ -66,7 +67,8 @@ REQUEST_FIELDS: Final = {
 }
 
 _ALWAYS_KEPT: Final = frozenset({b"host", b"content-length", b"transfer-encoding"})
-_OWN_PREFIX: Final = b"gateway-"
+_OWN_PREFIXES: Final = (b"gateway-", b"x-gateway-")
+"""What the gateway says of itself, and what it says to workerd and the code beside the user's."""
 
 
 class ResponseField(IntEnum):
@@ -116,7 +118,7 @@ def request_field(name: bytes) -> Field:
     if kind is not None:
         return kind
     dashed = lower.replace(b"_", b"-")
-    if dashed.startswith(_OWN_PREFIX):
+    if dashed.startswith(_OWN_PREFIXES):
         return Field.DROP
     return Field.DROP if dashed != lower and dashed in REQUEST_FIELDS else Field.PASS
 
@@ -124,7 +126,7 @@ def request_field(name: bytes) -> Field:
 def response_field(name: bytes) -> ResponseField:
     """Classify a field of an answer; the gateway's own fields are said by the gateway alone."""
     lower = name.lower()
-    if lower.startswith(_OWN_PREFIX):
+    if lower.startswith(_OWN_PREFIXES):
         return ResponseField.DROP
     return RESPONSE_FIELDS.get(lower, ResponseField.PASS)
 
@@ -216,6 +218,18 @@ class DecisionHeaders:
             causes = " ".join(f"{note.signal}:{note.cause}" for note in ignored)
             line += f', ignored="{causes}"'.encode("ascii")
         return line
+
+
+def version_line(decision: RoutingDecision, request: RequestHead) -> bytes:
+    """Return what ``ctx.version`` is made of, as a field after a CRLF (R109)."""
+    told: dict[str, object] = {"metadata": {"id": decision.version_id}}
+    if decision.cohort:
+        told["cohort"] = decision.cohort
+    if decision.reason is Reason.AFFINITY and request.version_key is not None:
+        told["key"] = request.version_key.decode("latin-1")
+    if decision.reason is Reason.OVERRIDE:
+        told["override"] = decision.version_id
+    return b"\r\nX-Gateway-Version: " + json.dumps(told).encode("ascii")
 
 
 def visitor_line(scheme: str) -> bytes:

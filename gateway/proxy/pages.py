@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from gateway.model.version import Version
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -129,6 +131,20 @@ def version_failed(*, status: int, worker: str, version: str, tag: str, why: str
         f"gateway rollback --worker {worker}",
         facts=(("worker", worker), ("version", version), ("tag", tag)),
         lines=tuple(lines),
+    )
+
+
+def worker_threw(host: str, version: Version) -> Problem:
+    """An exception that the Worker's code did not catch, or no response ever (R118, R119)."""
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "worker-threw",
+        "Error 1101: Worker threw exception",
+        f"You've requested a page on a website ({host}) that is on this gateway. "
+        "An unknown error occurred while rendering the page.",
+        f"wrangler tail {version.worker} and the gateway's log show the exception, with its stack.",
+        code=1101,
+        facts=(("worker", version.worker), ("version", version.id), ("tag", version.tag)),
     )
 
 

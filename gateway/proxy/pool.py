@@ -39,6 +39,7 @@ class Pool:
 
     Attributes:
         exchanges: Requests under way, WebSockets too; a version is not stopped before it is 0 or time is up.
+        used_at: When a request ended last, on the coarse clock.
     """
 
     def __init__(self, upstream: Upstream, settings: ProxySettings, clock: CoarseClock) -> None:
@@ -46,6 +47,7 @@ class Pool:
         self.memo: HeadMemo[ResponseHead] = HeadMemo()
         self._clock = clock
         self.exchanges = 0
+        self.used_at = 0.0
         self._settings = settings
         self._idle: list[UpstreamConnection] = []
         self._closed = False
@@ -70,7 +72,7 @@ class Pool:
         if self._closed or len(self._idle) >= self._settings.pool_connections:
             connection.close()
             return
-        connection.idle_since = self._clock.now
+        connection.idle_since = self.used_at = self._clock.now
         self._idle.append(connection)
 
     def discard(self, connection: UpstreamConnection) -> None:
@@ -98,6 +100,8 @@ class Pool:
             VersionUnreachable: The version does not run, refuses or takes too long: the client gets 502 or 504.
         """
         upstream = self.upstream
+        if upstream.state is VersionState.ASLEEP:
+            upstream.wake()
         if upstream.state is VersionState.STARTING:
             await self._wait_for_start()
         endpoint = upstream.endpoint

@@ -30,7 +30,7 @@ class DataPlane:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._pools: dict[VersionId, Pool] = {}
+        self._pools: dict[tuple[VersionId, str], Pool] = {}
         self._servers: list[asyncio.Server] = []
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -61,13 +61,21 @@ class DataPlane:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
-    def pool_for(self, upstream: Upstream) -> Pool:
-        """Return the pool of a version, which outlives the tables it stands in."""
-        version_id = upstream.version.id
-        pool = self._pools.get(version_id)
+    def pool_for(self, upstream: Upstream, side: str = "") -> Pool:
+        """Return the pool of a version, or of another ``side`` of it; it outlives the tables it stands in."""
+        key = (upstream.version.id, side)
+        pool = self._pools.get(key)
         if pool is None or pool.upstream is not upstream:
-            pool = self._pools[version_id] = Pool(upstream, self._edge.settings, self._edge)
+            pool = self._pools[key] = Pool(upstream, self._edge.settings, self._edge)
         return pool
+
+    def _pools_of(self, version_ids: Iterable[VersionId]) -> list[Pool]:
+        wanted = set(version_ids)
+        return [pool for (version_id, _), pool in self._pools.items() if version_id in wanted]
+
+    def is_used(self, version_id: VersionId, since: float) -> bool:
+        """Tell whether a version has a request under way, or had one since a time on the edge's clock."""
+        return any(pool.exchanges or pool.used_at >= since for pool in self._pools_of([version_id]))
 
     def use(self, table: RoutingTable) -> None:
         """Route by ``table`` from the next request on; requests under way go on as they were decided."""
@@ -75,7 +83,7 @@ class DataPlane:
 
     async def idle(self, version_ids: Iterable[VersionId], grace_seconds: float) -> None:
         """Return once no exchange with these versions is under way, or the time is up."""
-        pools = [self._pools[version_id] for version_id in version_ids if version_id in self._pools]
+        pools = self._pools_of(version_ids)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 while any(pool.exchanges for pool in pools):
@@ -83,10 +91,9 @@ class DataPlane:
 
     def forget(self, version_ids: Iterable[VersionId]) -> None:
         """Close the idle connections to versions that are gone."""
-        for version_id in version_ids:
-            pool = self._pools.pop(version_id, None)
-            if pool is not None:
-                pool.close()
+        gone = set(version_ids)
+        for key in [key for key in self._pools if key[0] in gone]:
+            self._pools.pop(key).close()
 
     async def drain(self) -> None:
         """Accept nobody more, let requests finish, then end all that is left."""

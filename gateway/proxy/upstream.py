@@ -141,6 +141,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.release()
             asker.answer_failed(str(error), malformed=True)
             return
+        if self._asker is not asker:
+            return  # the exchange wanted no more of it once it saw the head
         if reader.complete:
             self._finish(asker)
         elif reader.switched is not None:

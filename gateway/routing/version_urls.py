@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
-from gateway.model.version import VERSION_PREFIX_LENGTH, VersionId, WorkerName
+from gateway.model.version import VERSION_PREFIX_LENGTH, Version, VersionId, WorkerName
 
 LOCAL_DOMAIN = "localhost"
+SUBDOMAIN = "local"
+"""The account's name under workers.dev; there is one account here."""
+
+WORKERS_DEV = f"{SUBDOMAIN}.workers.dev"
+DOMAINS = (LOCAL_DOMAIN, WORKERS_DEV)
 _VERSION_HOST = re.compile(rf"([0-9a-f]{{{VERSION_PREFIX_LENGTH}}})-(.+)\.{LOCAL_DOMAIN}")
 
 
@@ -18,6 +24,21 @@ def worker_host(worker: WorkerName) -> str:
 def version_host(worker: WorkerName, version_id: VersionId) -> str:
     """Return the host of a version URL: ``<first 8 of the id>-<worker>.localhost``."""
     return f"{version_id[:VERSION_PREFIX_LENGTH]}-{worker}.{LOCAL_DOMAIN}"
+
+
+def version_hosts(
+    worker: WorkerName, versions: Iterable[Version], domains: Iterable[str]
+) -> Iterator[tuple[str, VersionId]]:
+    """Yield the hosts of a Worker's version URLs, each with its version; an alias means its newest version (R90).
+
+    Args:
+        versions: In the order of their numbers.
+    """
+    for version in versions:
+        for domain in domains:
+            yield f"{version.prefix}-{worker}.{domain}", version.id
+            if version.alias:
+                yield f"{version.alias}-{worker}.{domain}", version.id
 
 
 def parse_version_host(host: str) -> tuple[str, WorkerName] | None:

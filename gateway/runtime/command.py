@@ -84,6 +84,9 @@ class Command:
         if self._life is None:
             self._life = asyncio.get_running_loop().create_task(self._live(), name=f"run {self.version.label}")
 
+    def wake(self) -> None:
+        """It never sleeps."""
+
     async def settled(self) -> None:
         """Return once the process runs, crashed or was stopped."""
         await self._settled.wait()

@@ -48,6 +48,9 @@ class ExternalUrl:
     def start(self) -> None:
         """Nothing needs doing."""
 
+    def wake(self) -> None:
+        """It never sleeps."""
+
     async def stop(self) -> None:
         """Let go of it; who runs it may go on."""
         self.state = VersionState.STOPPED

@@ -30,8 +30,13 @@ class Processes:
         self._guardian: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
 
-    async def start(self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    async def start(
+        self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> asyncio.subprocess.Process:
         """Start a program whose output, both streams in one, can be read line by line.
+
+        Args:
+            pass_fds: Descriptors that the program finds open under their numbers.
 
         Raises:
             OSError: The folder does not exist, or processes cannot be made.
@@ -50,6 +55,7 @@ class Processes:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
         pipe.write(b"+%d\n" % process.pid)
         await pipe.drain()

@@ -13,6 +13,7 @@ from gateway.model.version import Version
 class VersionState(StrEnum):
     """Where a version stands in its life."""
 
+    ASLEEP = "asleep"
     STARTING = "starting"
     RUNNING = "running"
     CRASHED = "crashed"
@@ -33,6 +34,9 @@ class Endpoint:
 
 class Upstream(Protocol):
     """A version as the data plane sees it."""
+
+    def wake(self) -> None:
+        """Begin to start a version that is asleep: it runs only while somebody asks for it."""
 
     @property
     def version(self) -> Version:

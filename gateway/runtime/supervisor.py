@@ -7,28 +7,33 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from gateway.errors import RuntimeUnavailable
 from gateway.model.version import CommandRuntime, UrlRuntime, Version, VersionId
 from gateway.model.worker_code import WorkerdRuntime
 from gateway.runtime.command import Command
 from gateway.runtime.external_url import ExternalUrl
 from gateway.runtime.processes import Processes
 from gateway.runtime.runner import Runner
+from gateway.runtime.workerd.fleet import Fleet
+from gateway.runtime.workerd.version import WorkerdVersion
 
 
 class Supervisor:
-    """All running versions of one gateway.
+    """All versions of one gateway that run, or sleep until somebody asks for them.
 
     Args:
         folder: Folder that commands start from.
+        fleet: What versions on workerd share.
         on_line: Told each line that a version prints.
     """
 
-    def __init__(self, *, folder: Path, on_line: Callable[[Version, str], None]) -> None:
+    def __init__(
+        self, processes: Processes, fleet: Fleet, *, folder: Path, on_line: Callable[[Version, str], None]
+    ) -> None:
         self.folder = folder
         self.gateway_url = ""
         self._on_line = on_line
-        self._processes = Processes()
+        self._processes = processes
+        self._fleet = fleet
         self._runners: dict[VersionId, Runner] = {}
 
     @property
@@ -36,12 +41,27 @@ class Supervisor:
         """The versions that run, or should."""
         return self._runners
 
-    def ensure(self, versions: Iterable[Version]) -> None:
-        """Begin to start those of ``versions`` that do not run yet."""
+    def ensure(self, versions: Iterable[Version], *, asleep: Iterable[Version] = ()) -> None:
+        """Begin to start those of ``versions`` that do not run yet; those ``asleep`` start once they are asked."""
+        for version in asleep:
+            if version.id not in self._runners and isinstance(version.runtime, WorkerdRuntime):
+                self._runners[version.id] = self._runner_for(version)
         for version in versions:
             if version.id not in self._runners:
-                runner = self._runners[version.id] = self._runner_for(version)
-                runner.start()
+                self._runners[version.id] = self._runner_for(version)
+            self._runners[version.id].start()
+
+    async def renew(self, versions: Iterable[Version]) -> None:
+        """Put versions to sleep that run with other Durable Object namespaces than their Worker has now."""
+        for version in versions:
+            if self._fleet.is_outdated(version):
+                await self.sleep(version.id)
+
+    async def sleep(self, version_id: VersionId) -> None:
+        """End a version's process until somebody asks for it."""
+        runner = self._runners.get(version_id)
+        if isinstance(runner, WorkerdVersion):
+            await runner.sleep()
 
     async def settle(self, version_ids: Iterable[VersionId], seconds: float) -> None:
         """Return once none of these versions is starting any more, or the time is up."""
@@ -73,4 +93,4 @@ class Supervisor:
                     on_line=self._on_line,
                 )
             case WorkerdRuntime():
-                raise RuntimeUnavailable("this gateway cannot run workerd yet")
+                return WorkerdVersion(version, self._fleet)

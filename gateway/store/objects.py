@@ -21,8 +21,16 @@ import structlog
 
 from gateway.errors import NotFound, PinError, StateUnavailable
 from gateway.model.deployment import Deployment
-from gateway.model.durable_object import AssignedObject, AssignmentRule, ObjectKey, ObjectReset, object_id
+from gateway.model.durable_object import (
+    AssignedObject,
+    AssignmentRule,
+    ObjectKey,
+    ObjectReset,
+    native_object_id,
+    object_id,
+)
 from gateway.model.version import Version, VersionId, WorkerName
+from gateway.model.worker import Namespace
 from gateway.routing.durable_objects import (
     Assignment,
     DeploymentStep,
@@ -52,9 +60,10 @@ NAMED_ID_LENGTH: Final = 64
 class ClassTable:
     """All objects of one class, by column; what is not on disk yet stands in ``dirty`` and ``moves``."""
 
-    def __init__(self, class_name: str, key: int) -> None:
+    def __init__(self, class_name: str, key: int, unique_key: str = "") -> None:
         self.class_name = class_name
         self.key = key
+        self.unique_key = unique_key
         self.rows: dict[bytes, int] = {}
         self.version = array("I")
         self.deployment = array("I")
@@ -131,9 +140,13 @@ class WorkerObjects:
     def add_deployment(self, deployment: Deployment) -> None:
         """Judge by ``deployment`` from now on."""
         self.steps.append(step_of(deployment))
-        update = deployment.code_update
-        limit = deployment.created_on.timestamp() + update.max_delay_seconds if update.mode == "deferred" else 0.0
-        self.wait_limits.append(limit)
+        self.wait_limits.append(wait_limit(deployment))
+
+
+def wait_limit(deployment: Deployment) -> float:
+    """Return until when objects may keep an older version (R60), in seconds since the epoch; 0 for not at all."""
+    update = deployment.code_update
+    return deployment.created_on.timestamp() + update.max_delay_seconds if update.mode == "deferred" else 0.0
 
 
 class ObjectTable:
@@ -164,8 +177,27 @@ class ObjectTable:
             if name not in known.classes:
                 known.classes[name] = self._load(worker, name)
 
-    def _load(self, worker: WorkerName, class_name: str) -> ClassTable:
-        table = ClassTable(class_name, self._store.class_key(worker, class_name))
+    def set_namespaces(self, worker: WorkerName, rule: AssignmentRule, namespaces: Iterable[Namespace]) -> None:
+        """Know a Worker's namespaces on workerd; a renamed one keeps its objects, one that is gone is forgotten.
+
+        Raises:
+            StateUnavailable: The store cannot be read.
+        """
+        known = self._workers.setdefault(worker, WorkerObjects(rule))
+        known.rule = rule
+        before = {table.unique_key: table for table in known.classes.values() if table.unique_key}
+        known.classes = {name: table for name, table in known.classes.items() if not table.unique_key}
+        for one in namespaces:
+            table = before.get(one.unique_key) or self._load(worker, one.unique_key, one.unique_key)
+            table.class_name = one.class_name
+            known.classes[one.class_name] = table
+
+    def forget_worker(self, worker: WorkerName) -> None:
+        """Forget a Worker that was deleted."""
+        self._workers.pop(worker, None)
+
+    def _load(self, worker: WorkerName, class_name: str, unique_key: str = "") -> ClassTable:
+        table = ClassTable(class_name, self._store.class_key(worker, class_name), unique_key)
         for row in self._store.load_objects(table.key):
             table.add(*row)
         table.pins.update(self._store.load_pins(table.key))
@@ -259,7 +291,7 @@ class ObjectTable:
     def _first_use(self, known: WorkerObjects, table: ClassTable, id_: bytes, name: str | None, now: float) -> int:
         held = assign(point_of_object(id_), known.steps[-1])
         number = known.number_of[held.version_id]
-        table.dirty[id_] = name and _storable(name)
+        table.dirty[id_] = name and storable(name)
         return table.add(id_, number, held.deployment_number, number, 0, now, now)
 
     def _judge(self, known: WorkerObjects, table: ClassTable, id_: bytes, row: int, now: float) -> None:
@@ -312,6 +344,23 @@ class ObjectTable:
         table.running[row] = table.version[row]
         table.resets[row] += 1
         return ObjectReset(key, running, assigned, table.deployment[row])
+
+    def worker(self, worker: WorkerName) -> WorkerObjects | None:
+        """Return what is known of a Worker's objects."""
+        return self._workers.get(worker)
+
+    def settle_move(
+        self, worker: WorkerName, table: ClassTable, id_: bytes, version_id: VersionId, now: float
+    ) -> None:
+        """Note that an object on workerd runs another version from now on (``placing.py``)."""
+        known = self._workers[worker]
+        row = table.rows[id_]
+        if table.judged[row] != len(known.steps):
+            self._judge(known, table, id_, row, now)
+        table.running[row] = known.number_of[version_id]
+        table.resets[row] += 1
+        table.wait_ends_at.pop(id_, None)
+        table.dirty.setdefault(id_, None)
 
     # Deployments.
 
@@ -428,6 +477,8 @@ class ObjectTable:
             else:
                 if id_ in table.rows:
                     return id_
+        if table.unique_key:
+            return native_object_id(table.unique_key, reference)
         return object_id(worker, class_name, reference)
 
     async def page(
@@ -625,6 +676,6 @@ async def _finished(write: asyncio.Future[None]) -> asyncio.CancelledError | Non
     return None
 
 
-def _storable(name: str) -> str:
+def storable(name: str) -> str:
     """Return a name that SQLite takes: bytes that are no UTF-8 are shown as U+FFFD (the id has them)."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -27,6 +27,7 @@ from gateway.model.version import (
 from gateway.model.worker import Namespace, Schedule, WorkerState
 from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.lock import FolderLock
+from gateway.store.store import RunningRow
 
 MIGRATIONS = ("schema.sql", "schema_2.sql")
 """Each leads to the next version of the schema; one that was released is never edited."""
@@ -151,18 +152,22 @@ class SqliteStore:
         """Remember new versions, all or none."""
         await self._later(_insert_versions, versions)
 
+    async def remove_version(self, version_id: VersionId) -> None:
+        """Forget a version that came to nothing: no deployment has ever named it."""
+        await self._later(_delete_version, version_id)
+
     async def add_deployment(
         self,
         deployment: Deployment,
         notes: Sequence[tuple[str, str]] = (),
-        worker: WorkerState | None = None,
-        moved: Sequence[ObjectRow] = (),
+        workers: Sequence[WorkerState] = (),
+        moved: Sequence[RunningRow] = (),
     ) -> None:
-        """Remember a deployment, with the notes, the Worker's state and the moved objects that go with it.
+        """Remember a deployment, with the notes, the Workers' states and the moved objects that go with it.
 
-        All in one transaction.
+        All in one transaction: with it a move of objects becomes final.
         """
-        await self._later(_insert_deployment, deployment, notes, worker, moved)
+        await self._later(_insert_deployment, deployment, notes, workers, moved)
 
     # Workers.
 
@@ -190,6 +195,10 @@ class SqliteStore:
         """Return the key of a class, made at first sight; called while a configuration is applied."""
         return self._now(_class_key, worker, class_name)
 
+    async def find_class_key(self, worker: WorkerName, class_name: str) -> int | None:
+        """Return the key of a class, if it has one."""
+        return await self._later(_find_class_key, worker, class_name)
+
     def load_objects(self, class_key: int) -> list[LoadedObject]:
         """Return all objects of a class."""
         return self._now(_load_objects, class_key)
@@ -201,6 +210,14 @@ class SqliteStore:
     async def write_objects(self, rows: Sequence[ObjectRow], moves: Sequence[MoveRow]) -> None:
         """Write new and changed objects with the moves behind the changes, all or none."""
         await self._later(_write_objects, rows, moves)
+
+    async def write_running(self, moved: Sequence[RunningRow]) -> None:
+        """Write which version objects run now, all or none: with it a move becomes final."""
+        await self._later(_write_running, moved)
+
+    async def delete_class(self, worker: WorkerName, class_name: str) -> None:
+        """Forget a class with all its objects."""
+        await self._later(_delete_class, worker, class_name)
 
     async def write_pin(self, class_key: int, object_id: bytes, pin: PinRow | None, until_deployment: int) -> None:
         """End the object's pin, and begin ``pin`` if there is one."""
@@ -270,8 +287,8 @@ _KINDS: dict[type, str] = {UrlRuntime: "url", CommandRuntime: "command", Workerd
 
 def _load_versions(db: sqlite3.Connection) -> list[Version]:
     rows = db.execute(
-        "SELECT id, worker, number, runtime, created_on, tag, message, source, author, triggered_by, alias "
-        "FROM versions ORDER BY number"
+        "SELECT id, worker, number, runtime, created_on, tag, message, source, author, triggered_by, alias, "
+        "migration_tag FROM versions ORDER BY number"
     )
     return [
         Version(
@@ -289,7 +306,7 @@ def _load_versions(db: sqlite3.Connection) -> list[Version]:
 def _insert_versions(db: sqlite3.Connection, versions: Sequence[Version]) -> None:
     db.executemany(
         "INSERT INTO versions (id, worker, number, runtime, created_on, tag, message, source, author, "
-        "triggered_by, alias) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "triggered_by, alias, migration_tag) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 version.id,
@@ -303,10 +320,15 @@ def _insert_versions(db: sqlite3.Connection, versions: Sequence[Version]) -> Non
                 version.author,
                 version.triggered_by,
                 version.alias,
+                version.migration_tag,
             )
             for version in versions
         ],
     )
+
+
+def _delete_version(db: sqlite3.Connection, version_id: VersionId) -> None:
+    db.execute("DELETE FROM versions WHERE id = ?", (version_id,))
 
 
 def _shares_to_json(shares: Iterable[VersionShare]) -> list[tuple[str, float]]:
@@ -346,8 +368,8 @@ def _insert_deployment(
     db: sqlite3.Connection,
     deployment: Deployment,
     notes: Sequence[tuple[str, str]],
-    worker: WorkerState | None,
-    moved: Sequence[ObjectRow],
+    workers: Sequence[WorkerState],
+    moved: Sequence[RunningRow],
 ) -> None:
     db.execute(
         "INSERT INTO deployments (id, worker, number, versions, created_on, source, author, message, "
@@ -367,9 +389,9 @@ def _insert_deployment(
         ),
     )
     _write_notes(db, notes)
-    if worker is not None:
+    for worker in workers:
         _write_worker(db, worker)
-    _write_objects(db, moved, ())
+    _write_running(db, moved)
 
 
 def _load_workers(db: sqlite3.Connection) -> list[WorkerState]:
@@ -380,7 +402,7 @@ def _worker_from_json(text: str) -> WorkerState:
     fields = json.loads(text)
     fields["namespaces"] = tuple(Namespace(**one) for one in fields["namespaces"])
     fields["schedules"] = tuple(Schedule(**one) for one in fields["schedules"])
-    for name in ("retired_keys", "routes", "deleted_deployments"):
+    for name in ("retired_keys", "routes", "domains", "deleted_deployments"):
         fields[name] = tuple(fields[name])
     return WorkerState(**fields)
 
@@ -420,6 +442,11 @@ def _class_key(db: sqlite3.Connection, worker: WorkerName, class_name: str) -> i
     return int(key)
 
 
+def _find_class_key(db: sqlite3.Connection, worker: WorkerName, class_name: str) -> int | None:
+    row = db.execute("SELECT key FROM classes WHERE worker = ? AND class = ?", (worker, class_name)).fetchone()
+    return int(row[0]) if row else None
+
+
 def _load_objects(db: sqlite3.Connection, class_key: int) -> list[LoadedObject]:
     rows = db.execute(
         "SELECT id, version, deployment, running, resets, first_used, last_used FROM objects WHERE class = ?",
@@ -448,6 +475,18 @@ def _write_objects(db: sqlite3.Connection, rows: Sequence[ObjectRow], moves: Seq
         rows,
     )
     db.executemany("INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?, ?)", moves)
+
+
+def _write_running(db: sqlite3.Connection, moved: Sequence[RunningRow]) -> None:
+    db.executemany("UPDATE objects SET running = ? WHERE class = ? AND id = ?", moved)
+
+
+def _delete_class(db: sqlite3.Connection, worker: WorkerName, class_name: str) -> None:
+    which = (worker, class_name)
+    of_class = "(SELECT key FROM classes WHERE worker = ? AND class = ?)"
+    for table in ("objects", "moves", "pins"):
+        db.execute(f"DELETE FROM {table} WHERE class IN {of_class}", which)  # noqa: S608 - constants
+    db.execute("DELETE FROM classes WHERE worker = ? AND class = ?", which)
 
 
 def _write_pin(

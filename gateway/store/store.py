@@ -42,6 +42,41 @@ class ObjectChange(NamedTuple):
     after: VersionId | None
 
 
+class RunningRow(NamedTuple):
+    """An object that runs another version from now on, by the version's number."""
+
+    running: int
+    class_key: int
+    id: bytes
+
+
+class Displaced(NamedTuple):
+    """An object on workerd that must change the version it runs.
+
+    Args:
+        key: Unique key of its namespace.
+    """
+
+    key: str
+    id: bytes
+    from_version: VersionId
+    to_version: VersionId
+
+
+class Placement(NamedTuple):
+    """Where a Worker's objects on workerd shall run.
+
+    Args:
+        moves: Objects that run elsewhere now.
+        exceptions: Object id -> version, for those that shall not run where their point says.
+        waiting: Those of the exceptions that shall move once they leave memory, or their time is up (R60).
+    """
+
+    moves: list[Displaced]
+    exceptions: dict[bytes, VersionId]
+    waiting: list[Displaced]
+
+
 class DurableObjects(Protocol):
     """The object table, as the data plane sees it."""
 

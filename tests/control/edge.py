@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from prometheus_client.metrics_core import Metric
 
+from gateway.control.api.crons import cron_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.catalog import Catalog
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
+from gateway.control.scheduler import Scheduler
 from gateway.model.durable_object import AssignmentRule, ObjectKey
-from gateway.model.version import CommandRuntime, VersionId
+from gateway.model.version import CommandRuntime, Version, VersionId, WorkerName
+from gateway.model.worker import Schedule, WorkerState
 from gateway.observability.metrics import Recorder, collect
 from gateway.routing.object_names import parse_binding
 from gateway.settings import RoutingSettings
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
+from gateway.store.store import ObjectView
 from tests.control.parts import CLOCK, FakePlane, FakeUpstream, LiveTable, live_table
 from tests.model.examples import API, SHOP, A, B, C, X, version
 
@@ -32,6 +38,14 @@ VERSIONS = (
     version(C, 3),
     version(X, 1, tag="v1", worker=API),
 )
+
+CRONS = WorkerState(SHOP, "0" * 32, "", "", schedules=(Schedule("0 17 * * sun", "", ""),))
+
+
+async def fire(_version: Version, _cron: str, _scheduled_time: datetime) -> str:
+    """Run an event whose handler throws."""
+    return "exception"
+
 
 Client = TestClient[Request, Application]
 
@@ -56,13 +70,13 @@ class ControlPlane:
 async def control_plane(
     folder: Path, *, settings: RoutingSettings | None = None, deployed: bool = True
 ) -> AsyncIterator[ControlPlane]:
-    """Serve the API; ``shop`` has v1 at 80% and v2 at 20%, and carts; ``api`` has nothing deployed.
+    """Serve the API; ``shop`` has v1 at 80% and v2 at 20%, carts and a cron; ``api`` has nothing deployed.
 
     Worker ``gone`` stands in the catalog only, as one that was taken out of the configuration.
     """
     store = SqliteStore(folder)
     await store.add_versions(VERSIONS)
-    catalog, objects, plane = Catalog(VERSIONS, []), ObjectTable(store), FakePlane()
+    catalog, objects, plane = Catalog(VERSIONS, [], [CRONS]), ObjectTable(store), FakePlane()
     for name, classes in ((SHOP, ["Cart"]), (API, [])):
         objects.set_worker(name, AssignmentRule.STICKY, classes)
         objects.add_versions(name, catalog.record(name).versions.values())
@@ -84,6 +98,12 @@ async def control_plane(
         recorder.metrics_of(A).add("percentage", 200, "ok", 120, 0, 5)
         return collect(recorder, VERSIONS)
 
+    async def learn_objects(worker: WorkerName) -> None:
+        plane.calls.append(f"learn {worker}")
+
+    async def storage_bytes(_worker: WorkerName, view: ObjectView) -> int | None:
+        return 4096 if view.resets else None
+
     deployments = Deployments(
         store,
         objects,
@@ -101,13 +121,17 @@ async def control_plane(
         status=status,
         metrics=metrics,
         clock=lambda: CLOCK,
+        learn_objects=learn_objects,
+        storage_bytes=storage_bytes,
         after_pin=lambda worker: plane.calls.append(f"after pin {worker}"),
         allowed_hosts=("gateway.test",),
     )
+    scheduler = Scheduler(catalog, fire, clock=lambda: CLOCK, sleep=asyncio.sleep, draw=lambda: 0.5)
+    crons = cron_routes(catalog, scheduler, lambda: CLOCK)
     try:
         if deployed:
             await deployments.create(catalog.record(SHOP), [WantedShare("v2", 20), WantedShare("v1", 80)])
-        async with TestClient(TestServer(make_app(parts))) as client:
+        async with TestClient(TestServer(make_app(parts, crons))) as client:
             yield ControlPlane(client, catalog, objects, store, plane)
         await objects.flush()
     finally:

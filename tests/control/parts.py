@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from gateway.model.worker import WorkerState
 from gateway.routing.object_names import ObjectBinding
 from gateway.routing.plan import RoutingPlan, plan_for
 from gateway.routing.routes import RouteTable, implied_route, parse_route
+from gateway.routing.version_urls import version_hosts
 from gateway.runtime.runner import Endpoint, VersionState
 from gateway.settings import RoutingSettings
+from gateway.store.store import RunningRow
 from tests.model.examples import API, SHOP, A, B, C, X, version
 
 CLOCK = 1_800_000_000.0
@@ -33,12 +36,17 @@ class FakePlane:
     prepared: list[VersionId] = field(default_factory=list)
     trouble: Exception | None = None
 
-    async def prepare(self, versions: Iterable[Version]) -> Sequence[str]:
+    async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
         self.calls.append("prepare")
         self.prepared += [one.id for one in versions]
         if self.trouble is not None:
             raise self.trouble
         return self.warnings
+
+    @asynccontextmanager
+    async def deploying(self, deployment: Deployment) -> AsyncIterator[Sequence[RunningRow]]:
+        self.calls.append(f"move {deployment.number}")
+        yield ()
 
     def refresh(self) -> None:
         self.calls.append("refresh")
@@ -61,15 +69,15 @@ class FakeStore:
         self,
         deployment: Deployment,
         notes: Sequence[tuple[str, str]] = (),
-        worker: WorkerState | None = None,
+        workers: Sequence[WorkerState] = (),
+        moved: Sequence[RunningRow] = (),
     ) -> None:
         self.plane.calls.append("store")
         if self.full:
             raise StateUnavailable(Path("state"), sqlite3.OperationalError("database or disk is full"))
         self.deployments.append(deployment)
         self.notes.update(notes)
-        if worker is not None:
-            self.states.append(worker)
+        self.states += workers
 
 
 @dataclass
@@ -135,6 +143,9 @@ class FakeUpstream:
     trouble: str = ""
     last_lines: Sequence[str] = ("listening",)
 
+    def wake(self) -> None:
+        """It never sleeps."""
+
     async def settled(self) -> None:
         """It never starts."""
 
@@ -144,7 +155,6 @@ class LiveWorker:
     """What an explanation needs of a live Worker."""
 
     plan: RoutingPlan | None
-    prefixes: Mapping[str, VersionId]
     bindings: tuple[ObjectBinding, ...] = ()
 
 
@@ -154,6 +164,7 @@ class LiveTable:
 
     routes: RouteTable
     workers: Mapping[WorkerName, LiveWorker]
+    version_hosts: Mapping[str, tuple[WorkerName, VersionId]]
 
 
 def live_table(
@@ -162,10 +173,11 @@ def live_table(
     """Return the table that a gateway would route by; ``bindings`` are those of ``shop``."""
     workers = {}
     routes = []
+    hosts: dict[str, tuple[WorkerName, VersionId]] = {}
     for name, listed in patterns.items():
         record = catalog.record(name)
         plan = plan_for(record.active, record.versions.values()) if record.active else None
-        prefixes = {one.prefix: one.id for one in record.versions.values()}
-        workers[name] = LiveWorker(plan, prefixes, bindings if name == SHOP else ())
+        workers[name] = LiveWorker(plan, bindings if name == SHOP else ())
+        hosts |= {host: (name, one) for host, one in version_hosts(name, record.versions.values(), ["localhost"])}
         routes += [implied_route(name), *(parse_route(name, pattern) for pattern in listed)]
-    return LiveTable(RouteTable(routes), workers)
+    return LiveTable(RouteTable(routes), workers, hosts)

@@ -65,6 +65,10 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("get", "/api/workers/{worker}/deployments/{deployment}", "/api/workers/shop/deployments/1", None),
     ("get", "/api/workers/{worker}/deployments/{deployment}", "/api/workers/shop/deployments/shop-1", None),
     ("post", "/api/workers/{worker}/rollback", "/api/workers/shop/rollback", {"version": "v1", "message": "back"}),
+    ("get", "/api/workers/{worker}/crons", "/api/workers/shop/crons", None),
+    ("get", "/api/workers/{worker}/crons", "/api/workers/api/crons", None),
+    ("post", "/api/workers/{worker}/crons/trigger", "/api/workers/shop/crons/trigger", {}),
+    ("post", "/api/workers/{worker}/crons/trigger", "/api/workers/shop/crons/trigger", {"cron": "*/5 * * * *"}),
     ("post", "/api/explain", "/api/explain", {"url": "http://shop.localhost/"}),
     (
         "post",
@@ -121,7 +125,7 @@ async def test_every_answer_is_as_documented(
     if "/pinned/" in path:
         await edge.client.put(path, json={"version": "v1"})
     response = await edge.client.request(
-        method, path, headers=JSON_HEADERS, data=json.dumps(body) if body else None
+        method, path, headers=JSON_HEADERS, data=json.dumps(body) if body is not None else None
     )
     schema = DOCUMENT["paths"][documented][method]["responses"]["200"]["content"]["application/json"]["schema"]
 
@@ -230,7 +234,7 @@ async def test_a_worker_without_classes_says_so(edge: ControlPlane) -> None:
 
 
 DEPLOY, EXPLAIN, PIN = "/api/workers/shop/deployments", "/api/explain", "/api/workers/shop/objects/Cart/foo/pin"
-ROLLBACK = "/api/workers/shop/rollback"
+ROLLBACK, CRON = "/api/workers/shop/rollback", "/api/workers/shop/crons/trigger"
 
 
 def deploy_body(**changed: object) -> str:
@@ -296,6 +300,10 @@ BAD_BODIES: dict[str, tuple[str, str | bytes]] = {
     "rollback to null": (ROLLBACK, '{"version": null}'),
     "rollback to nobody": (ROLLBACK, '{"version": "v9"}'),
     "rollback with percentage": (ROLLBACK, '{"version": "v1", "percentage": 100}'),
+    # Crons
+    "cron as number": (CRON, '{"cron": 5}'),
+    "cron that cannot be read": (CRON, '{"cron": "every day"}'),
+    "unknown member of a cron": (CRON, '{"crons": "* * * * *"}'),
     # Explain
     "explain nothing": (EXPLAIN, "{}"),
     "url as number": (EXPLAIN, '{"url": 1}'),

@@ -21,10 +21,12 @@ from gateway.control.client import (
     CohortShares,
     ControlAddress,
     CreatedDeployment,
+    Cron,
     Decision,
     Deployment,
     DurableObject,
     Explanation,
+    FiredCron,
     GatewayClient,
     GatewayNotRunning,
     IgnoredSignal,
@@ -337,6 +339,8 @@ def test_what_is_no_answer_of_a_gateway_is_told_as_such(answer: bytes, text: str
 
 SHAPES: dict[str, Any] = {
     "Status": Status,
+    "Cron": Cron,
+    "FiredCron": FiredCron,
     "Status.workers[]": WorkerStatus,
     "Version": Version,
     "Deployment": Deployment,

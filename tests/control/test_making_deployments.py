@@ -62,7 +62,7 @@ async def test_steps_come_in_the_order_in_which_nothing_can_be_lost() -> None:
     await control.deploy(("v1", 100))
 
     assert control.plane.calls == [
-        "prepare", "begin shop", "store", "activate 1", "refresh", "end shop", "follow up 1",
+        "prepare", "begin shop", "move 1", "store", "activate 1", "refresh", "end shop", "follow up 1",
     ]  # fmt: skip
 
 
@@ -232,7 +232,7 @@ async def test_a_full_store_changes_nothing_and_first_accesses_go_on() -> None:
         await control.deploy(("v2", 100))
 
     assert (caught.value.status, control.shop.deployments) == (507, [first])
-    assert control.plane.calls == ["prepare", "begin shop", "store", "end shop"]
+    assert control.plane.calls == ["prepare", "begin shop", "move 2", "store", "end shop"]
     assert not control.objects.waiting
     control.store.full = False
     assert (await control.deploy(("v2", 100))).deployment.number == 2
@@ -271,7 +271,7 @@ async def test_deployments_made_at_once_come_one_after_the_other() -> None:
 
     assert [made.number for made in control.store.deployments] == list(range(1, 21))
     starts = [index for index, call in enumerate(control.plane.calls) if call == "prepare"]
-    assert starts == list(range(0, 140, 7))
+    assert starts == list(range(0, 160, 8))
 
 
 async def test_cohorts_are_off_unless_switched_on() -> None:

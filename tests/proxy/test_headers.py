@@ -60,7 +60,7 @@ REQUEST = {
     b"Transfer_Encoding": Field.DROP,
     b"cloudflare_workers_version_key": Field.DROP,
     b"Gateway": Field.PASS,
-    b"X-Gateway-Object": Field.PASS,
+    b"X-Gateway-Object": Field.DROP,
     b"My_Header": Field.PASS,
     b"Hosts": Field.PASS,
     b"Cookie": Field.PASS,

@@ -14,6 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from gateway.control.cloudflare.envelope import PREFIX, failure
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, UnsupportedBody
 
 log = structlog.get_logger("gateway.control")
@@ -21,6 +22,7 @@ log = structlog.get_logger("gateway.control")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?", re.ASCII)
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 MAX_BODY_BYTES = 1_048_576
+JSON_TYPE = "application/json"
 
 
 def check_source(method: str, host: str, origin: str | None, content_type: str, allowed: Collection[str]) -> None:
@@ -42,7 +44,7 @@ def check_source(method: str, host: str, origin: str | None, content_type: str, 
         )
     if origin is not None and not _is_local_origin(origin, allowed):
         raise Forbidden(f"Origin {origin!r} is foreign", remedy="Use the dashboard at the control address.")
-    if method not in _SAFE_METHODS and content_type != "application/json":
+    if method not in _SAFE_METHODS and content_type != JSON_TYPE:
         raise UnsupportedBody(
             f"Content-Type {content_type!r} is not application/json",
             remedy="Send the header Content-Type: application/json.",
@@ -78,14 +80,19 @@ def guard(allowed: Collection[str]) -> Middleware:
                 request.method,
                 request.headers.get("Host", ""),
                 request.headers.get("Origin"),
-                request.content_type,
+                # Clients of Cloudflare's API send JSON by other names; it wants credentials, which no page has.
+                JSON_TYPE if is_cloudflare(request) else request.content_type,
                 allowed,
             )
             response = await handler(request)
         except GatewayError as error:
             if error.fault == "gateway":
                 log.error("request.refused", path=request.path, error=error.message, remedy=error.remedy)
-            response = error_response(error)
+            response = (
+                web.json_response(failure(error), status=error.status)
+                if is_cloudflare(request)
+                else error_response(error)
+            )
         except web.HTTPException as error:
             response = _http_error(error)
         except Exception as error:  # the server's outer rim: no traceback goes out, all of it into the log
@@ -95,6 +102,11 @@ def guard(allowed: Collection[str]) -> Middleware:
         return response
 
     return guarded
+
+
+def is_cloudflare(request: web.Request) -> bool:
+    """Tell whether a request is one to Cloudflare's API."""
+    return request.path == PREFIX or request.path.startswith(f"{PREFIX}/")
 
 
 def error_response(error: GatewayError) -> web.Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -24,6 +24,7 @@ from gateway.model.durable_object import AssignmentRule, ObjectKey
 from gateway.model.version import VersionId, WorkerName
 from gateway.runtime.runner import Upstream
 from gateway.store.objects import ObjectTable
+from gateway.store.store import ObjectView
 
 MAX_EXPLAIN_COUNT: Final = 100_000
 MAX_PAGE: Final = 1000
@@ -67,11 +68,17 @@ class ApiParts:
     metrics: Callable[[], Iterable[Metric]]
     clock: Callable[[], float]
     after_pin: Callable[[WorkerName], None]
+    learn_objects: Callable[[WorkerName], Awaitable[None]]
+    storage_bytes: Callable[[WorkerName, ObjectView], Awaitable[int | None]]
     allowed_hosts: tuple[str, ...] = ()
 
 
-def make_app(parts: ApiParts) -> web.Application:
-    """Return the control plane's web application."""
+def make_app(parts: ApiParts, more: Iterable[web.RouteDef] = ()) -> web.Application:
+    """Return the control plane's web application.
+
+    Args:
+        more: Routes of the other parts of the control plane, behind the same guard.
+    """
     app = web.Application(middlewares=[guard(parts.allowed_hosts)], client_max_size=MAX_BODY_BYTES)
     api = _Api(parts)
     worker = "/api/workers/{worker}"
@@ -93,6 +100,7 @@ def make_app(parts: ApiParts) -> web.Application:
             web.get(f"{worker}/objects/{{class}}/{{object}}", api.object),
             web.put(f"{worker}/objects/{{class}}/{{object}}/pin", api.pin),
             web.delete(f"{worker}/objects/{{class}}/{{object}}/pin", api.unpin),
+            *more,
         ]
     )
     return app
@@ -199,13 +207,14 @@ class _Api:
     async def list_objects(self, request: web.Request) -> web.Response:
         record, query = self._record(request), request.query
         name = self._class_name(record, query.get("class"))
+        await self._parts.learn_objects(record.name)
         search, after = query.get("search", ""), _hex(query.get("after", ""))
         limit = _integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
         objects = self._parts.objects
         page, total = await objects.page(
             record.name, name, search=search, after=after, limit=limit, now=self._parts.clock()
         )
-        shown = [views.object_view(record, view) for view in page]
+        shown = [await self._shown(record, view) for view in page]
         if "deployment" in query:
             number = _integer(query["deployment"], "deployment", 1)
             then = await objects.table_at(record.name, name, number, search=search, after=after, limit=limit)
@@ -225,6 +234,7 @@ class _Api:
     async def diff(self, request: web.Request) -> web.Response:
         record, query = self._record(request), request.query
         name = self._class_name(record, query.get("class"))
+        await self._parts.learn_objects(record.name)
         before = _integer(query.get("from"), "from", 1)
         after = _integer(query.get("to"), "to", 1)
         limit = _integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
@@ -234,11 +244,12 @@ class _Api:
     async def object(self, request: web.Request) -> web.Response:
         record, name = self._record(request), request.match_info["class"]
         objects = self._parts.objects
+        await self._parts.learn_objects(record.name)
         id_ = objects.find_id(record.name, name, request.match_info["object"])
         view, history = await objects.show(record.name, name, id_, self._parts.clock())
         return _answer(
             {
-                "object": views.object_view(record, view),
+                "object": await self._shown(record, view),
                 "history": [views.event_view(record, event) for event in history],
             }
         )
@@ -250,15 +261,21 @@ class _Api:
         key = await self._key(record, request)
         view = await self._parts.objects.pin(key, version.id, self._parts.clock())
         self._parts.after_pin(record.name)
-        return _answer(views.object_view(record, view))
+        return _answer(await self._shown(record, view))
 
     async def unpin(self, request: web.Request) -> web.Response:
         record = self._record(request)
         view = await self._parts.objects.unpin(await self._key(record, request), self._parts.clock())
         self._parts.after_pin(record.name)
-        return _answer(views.object_view(record, view))
+        return _answer(await self._shown(record, view))
 
     # Shared.
+
+    async def _shown(self, record: WorkerRecord, view: ObjectView) -> views.Json:
+        return {
+            **views.object_view(record, view),
+            "storage_bytes": await self._parts.storage_bytes(record.name, view),
+        }
 
     def _record(self, request: web.Request) -> WorkerRecord:
         return self._parts.catalog.find(request.match_info["worker"])

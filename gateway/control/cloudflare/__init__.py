@@ -1,0 +1,1 @@
+"""Cloudflare's HTTP API, as ``wrangler`` and the SDKs speak it."""

@@ -1,0 +1,146 @@
+"""Hands the objects of a class from one Worker to another: a ``transferred_classes`` migration.
+
+The files move before the deployment that brings the migration is final, while the giver's processes are down; at a
+start, what lies under another Worker than the database says is brought to that one, so an end in between loses
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple
+
+from gateway.control.catalog import Catalog
+from gateway.model.version import VersionId, WorkerName
+from gateway.model.worker import WorkerState
+from gateway.runtime.workerd.fleet import Fleet
+from gateway.runtime.workerd.relocation import Relocation
+from gateway.runtime.workerd.storage import StoredObject
+from gateway.store.sqlite import SqliteStore
+
+OwnerOf = Callable[[bytes], VersionId]
+
+
+class HandedOver(NamedTuple):
+    """An object that changed its Worker: namespace, id, name if known, and the version that has it now."""
+
+    key: str
+    id: bytes
+    name: str | None
+    version_id: VersionId
+
+
+class HandingOver:
+    """Moves whole namespaces between Workers."""
+
+    def __init__(self, fleet: Fleet, catalog: Catalog, store: SqliteStore) -> None:
+        self._fleet = fleet
+        self._catalog = catalog
+        self._store = store
+
+    def givers(self, coming: WorkerState) -> dict[str, WorkerName]:
+        """Return the unique keys that a coming state takes from other Workers, each with its Worker now."""
+        keys = {one.unique_key for one in coming.namespaces}
+        return {
+            one.unique_key: record.name
+            for record in self._catalog.workers.values()
+            if record.state is not None and record.name != coming.name
+            for one in record.state.namespaces
+            if one.unique_key in keys
+        }
+
+    @contextlib.asynccontextmanager
+    async def taking(self, coming: WorkerState, owner_of: OwnerOf) -> AsyncIterator[list[HandedOver]]:
+        """Bring the objects here while the body makes it final; what it raises sends them back.
+
+        The giver's requests wait meanwhile.
+        """
+        givers = self.givers(coming)
+        async with contextlib.AsyncExitStack() as held:
+            for giver in sorted(set(givers.values())):
+                await held.enter_async_context(self._fleet.locks[giver])
+                await asyncio.gather(*(self._fleet.restart(one) for one in self._running(giver)))
+            back: dict[bytes, VersionId] = {}
+            try:
+                taken = []
+                for key, giver in givers.items():
+                    taken += await self._take(key, giver, coming.name, owner_of, back)
+                yield taken
+            except BaseException:
+                for key, giver in givers.items():
+                    await self._take(key, coming.name, giver, back.__getitem__, {})
+                raise
+            for key, giver in givers.items():
+                await self._store.delete_class(giver, key)
+
+    def _running(self, worker: WorkerName) -> list[VersionId]:
+        return [one for one, (version, _) in self._fleet.running.items() if version.worker == worker]
+
+    async def _take(
+        self, key: str, giver: WorkerName, taker: WorkerName, owner_of: OwnerOf, back: dict[bytes, VersionId]
+    ) -> list[HandedOver]:
+        names = await self._names(giver, key)
+        relocation = Relocation(self._fleet, taker)
+        taken = []
+        for version_id, ids in await asyncio.to_thread(self._lying, giver, key):
+            alarms = await asyncio.to_thread(self._fleet.storage(giver).alarms, version_id, key)
+            for id_ in ids:
+                owner = owner_of(id_)
+                one = StoredObject(key, id_)
+                await asyncio.to_thread(
+                    self._fleet.storage(giver).give, version_id, one, self._fleet.storage(taker), owner
+                )
+                if id_ in alarms:
+                    await relocation.adopt(owner, {one: alarms[id_]})
+                back[id_] = version_id
+                taken.append(HandedOver(key, id_, names.get(id_), owner))
+        return taken
+
+    def _lying(self, worker: WorkerName, key: str) -> list[tuple[VersionId, set[bytes]]]:
+        storage = self._fleet.storage(worker)
+        return [(version_id, storage.ids(version_id, key)) for version_id in storage.versions()]
+
+    async def _names(self, worker: WorkerName, key: str) -> dict[bytes, str | None]:
+        class_key = await self._store.find_class_key(worker, key)
+        names: dict[bytes, str | None] = {}
+        last = b""
+        while class_key is not None and (rows := await self._store.objects_page(class_key, "", last, 5_000)):
+            names.update((row.id, row.name) for row in rows)
+            last = rows[-1].id
+        return names
+
+    async def reclaim(self, owner_of: Callable[[WorkerName, str, bytes], VersionId | None]) -> None:
+        """Bring objects that lie under another Worker than their namespace's to where they belong, at a start."""
+        owners = dict(self._namespaces())
+        for worker in await asyncio.to_thread(self._folders):
+            for key in await asyncio.to_thread(self._keys, worker):
+                owner = owners.get(key)
+                if owner is not None and owner != worker:
+                    await self._take(key, worker, owner, _certain(owner_of, owner, key), {})
+
+    def _namespaces(self) -> Iterator[tuple[str, WorkerName]]:
+        for record in self._catalog.workers.values():
+            if record.state is not None:
+                yield from ((one.unique_key, record.name) for one in record.state.namespaces)
+
+    def _folders(self) -> list[WorkerName]:
+        with contextlib.suppress(FileNotFoundError):
+            return [WorkerName(path.name) for path in self._fleet.objects.iterdir() if path.is_dir()]
+        return []
+
+    def _keys(self, worker: WorkerName) -> list[str]:
+        storage = self._fleet.storage(worker)
+        return sorted({key for version_id in storage.versions() for key in storage.keys(version_id)})
+
+
+def _certain(
+    owner_of: Callable[[WorkerName, str, bytes], VersionId | None], worker: WorkerName, key: str
+) -> OwnerOf:
+    def owner(id_: bytes) -> VersionId:
+        found = owner_of(worker, key, id_)
+        assert found is not None  # noqa: S101 - a Worker with a namespace has been deployed
+        return found
+
+    return owner

@@ -1,0 +1,174 @@
+// Beside the user's modules: what stands around each Durable Object class. It keeps an object from running where it
+// does not belong, and lets the gateway end it and hand its alarm over.
+
+import { DurableObject } from "cloudflare:workers";
+
+const ADMIN = "x-gateway-admin";
+const EVENTS = new Set(["fetch", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"]);
+
+// R56, R57.
+const RESET = "Durable Object reset because its code was updated.";
+const SOCKET_RESET = "Durable Object connection closed because the object was reset.";
+
+const state = () => globalThis[Symbol.for("gateway.state")];
+
+async function administer(ctx, request) {
+  const { op, alarm } = await request.json();
+  switch (op) {
+    case "release":
+      await ctx.storage.sync();
+      ctx.abort(RESET);
+      break;
+    case "adopt":
+      // The object's own database knows the time already, and setting the same again would not reach the scheduler.
+      await ctx.storage.setAlarm(alarm + 1);
+      await ctx.storage.sync();
+      await ctx.storage.setAlarm(alarm);
+      await ctx.storage.sync();
+      break;
+    case "abort":
+      ctx.abort(RESET);
+  }
+  return new Response();
+}
+
+/** Stands in for the user's object while the gateway moves it. */
+class Admin extends DurableObject {
+  fetch(request) {
+    return administer(this.ctx, request);
+  }
+
+  alarm() {
+    throw new Error("the object is being moved");
+  }
+}
+
+/** workerd's trace has no exception of an object's RPC method: only its caller is told. */
+function report(error) {
+  const { name, message, stack } = error instanceof Error ? error : { name: "Error", message: String(error) };
+  state().tell("gateway.exception", { name, message, stack });
+}
+
+function reporting(method, target) {
+  return (...args) => {
+    let result;
+    try {
+      result = method.apply(target, args);
+    } catch (error) {
+      report(error);
+      throw error;
+    }
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error) => {
+      report(error);
+      throw error;
+    });
+  };
+}
+
+/** The user's object as workerd sees it; inside, `this` is the object itself. */
+function guarded(object, ctx, key) {
+  const methods = new Map();
+  return new Proxy(object, {
+    get(target, property) {
+      const value = Reflect.get(target, property, target);
+      if (typeof value !== "function" || typeof property === "symbol" || property === "constructor") {
+        if (property !== "fetch") return value;
+      }
+      let method = methods.get(property);
+      if (!method || method.of !== value) {
+        const call = EVENTS.has(property) ? (...args) => value.apply(target, args) : reporting(value, target);
+        method = { of: value, call: property === "fetch" ? administered(value && call, ctx, key) : call };
+        methods.set(property, method);
+      }
+      return method.call;
+    },
+  });
+}
+
+function administered(fetch, ctx, key) {
+  return (request, ...rest) => {
+    const { admin } = state();
+    if (admin.size > 0 && admin.has(key) && request.headers.has(ADMIN)) return administer(ctx, request);
+    if (!fetch) throw new TypeError("Handler does not export a fetch() function.");
+    return fetch(request, ...rest);
+  };
+}
+
+/**
+ * An object that was started while it moves, or where it does not belong: by an alarm, or through ctx.exports.
+ * It waits for the end of the move. Then it is the user's object if it belongs here, else it passes calls on; an
+ * alarm is not passed on, since the object took it along.
+ */
+function late(ctx, key, id, construct) {
+  const S = state();
+  let real;
+  ctx.blockConcurrencyWhile(async () => {
+    await S.settled(id);
+    if (S.runsHere(id)) real = construct();
+  });
+  const away = () => S.remote(S.worker, S.owner(id), key, id, ctx.id.name);
+  const events = {
+    fetch: administered((request) => (real ? real.fetch(request) : away().fetch(request)), ctx, `${key}:${id}`),
+    alarm: (info) => real?.alarm(info),
+    webSocketMessage: (socket, message) =>
+      real ? real.webSocketMessage(socket, message) : socket.close(1012, SOCKET_RESET),
+    webSocketClose: (...args) => real?.webSocketClose?.(...args),
+    webSocketError: (...args) => real?.webSocketError?.(...args),
+  };
+  return new Proxy(
+    {},
+    {
+      get(_target, property) {
+        if (Object.hasOwn(events, property)) return events[property];
+        if (typeof property === "symbol" || property === "then") return undefined;
+        if (real) return Reflect.get(real, property);
+        return (...args) => (real ? real[property](...args) : away()[property](...args));
+      },
+    },
+  );
+}
+
+/**
+ * Wrap a class that the user exports.
+ * @param name Name it is bound by. @param key Unique key of its namespace.
+ */
+export function wrapClass(name, key, User) {
+  if (typeof User !== "function") return missing(name);
+  const Wrapped = class extends User {
+    constructor(ctx, env) {
+      const S = state();
+      const id = String(ctx.id);
+      const whole = `${key}:${id}`;
+      if (S.admin.has(whole)) return new Admin(ctx, env);
+      if (!S.runsHere(id)) return late(ctx, key, id, () => new Wrapped(ctx, env));
+      S.touch(key, id, ctx.id.name);
+      noteSockets(ctx, whole);
+      super(ctx, env);
+      return guarded(this, ctx, whole);
+    }
+  };
+  Object.defineProperty(Wrapped, "name", { value: User.name });
+  return Wrapped;
+}
+
+function noteSockets(ctx, whole) {
+  const accept = ctx.acceptWebSocket;
+  Object.defineProperty(ctx, "acceptWebSocket", {
+    value: (...args) => {
+      state().sockets.add(whole);
+      return accept.apply(ctx, args);
+    },
+    configurable: true,
+  });
+}
+
+// R54: a version that does not have the class may still be asked for it.
+function missing(name) {
+  return class extends DurableObject {
+    constructor(ctx, env) {
+      super(ctx, env);
+      throw new TypeError(`No such Durable Objects class: this version does not export "${name}".`);
+    }
+  };
+}

@@ -1,0 +1,30 @@
+// Tells the gateway of finished invocations: of all while somebody listens, else only of those that failed.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+// Of a class wrapper: an object's RPC method threw, which workerd tells only the caller.
+const EXCEPTION = "gateway.exception";
+
+let listening = false;
+
+const hasFailed = (event) =>
+  (event.outcome !== "ok" && event.outcome !== "canceled") ||
+  event.exceptions.length > 0 ||
+  event.diagnosticsChannelEvents.some(({ channel }) => channel === EXCEPTION);
+
+export default {
+  async tail(events, env) {
+    const wanted = listening ? events : events.filter(hasFailed);
+    if (wanted.length === 0) return;
+    const body = JSON.stringify({ version: env.VERSION, events: wanted });
+    await env.GATEWAY.fetch("http://gateway/tail", { method: "POST", body });
+  },
+};
+
+/** The gateway's own socket. */
+export class Control extends WorkerEntrypoint {
+  async fetch(request) {
+    ({ listening } = await request.json());
+    return Response.json({});
+  }
+}

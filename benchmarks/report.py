@@ -6,7 +6,6 @@ is counted, and left out of every figure.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.figures import (
@@ -28,8 +27,8 @@ from benchmarks.figures import (
     WebSocketResult,
     WebSocketRow,
 )
+from benchmarks.tables import NONE, Goal, cell, number, paired_ratios, spread, table
 
-NONE = "-"
 _LABELS = {
     DIRECT: "no proxy",
     NGINX: "nginx `split_clients`",
@@ -56,43 +55,7 @@ NEW_DEPLOYMENT_GOAL_MS = 100
 STARTUP_GOAL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One line of the table of design goals; ``met`` is None where there is no figure to judge."""
-
-    what: str
-    target: str
-    measured: str
-    met: bool | None
-
-    @property
-    def verdict(self) -> str:
-        """The word in the table."""
-        return "not measured" if self.met is None else "met" if self.met else "**MISSED**"
-
-
-# -- small parts -----------------------------------------------------------------------------------------
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
-
-
-def _spread(values: Sequence[float], text: Callable[[float], str] = _number) -> str:
-    if not values:
-        return NONE
-    return f"{text(median(values))} ({text(min(values))}-{text(max(values))})"
-
-
-def _cell(text: str) -> str:
-    """Return text that cannot end the cell or the row it stands in."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    # The first column holds names, the others figures, which read best to the right.
-    rule = "|".join([":--", *["--:"] * (len(head) - 1)])
-    return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)])
+# -- rows without figures --------------------------------------------------------------------------------
 
 
 def _not_measured_row(name: str, row: NotMeasured, columns: int) -> list[str]:
@@ -110,10 +73,6 @@ def _reasons(rows: Mapping[str, object]) -> list[str]:
             if row.detail:
                 paragraphs.append("\n".join(["```text", *row.detail, "```"]))
     return paragraphs
-
-
-def _paired_ratios(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[float]:
-    return [mine / other for mine, other in zip(ours, theirs, strict=False) if mine is not None and other]
 
 
 # -- requests --------------------------------------------------------------------------------------------
@@ -155,16 +114,16 @@ def _load_section(result: LoadResult) -> str:
         rows.append(
             [
                 _LABELS[name],
-                _spread([r.requests_per_second for r in clean]),
-                _spread(_paired_ratios(_rates(row), _rates(result.rows.get(NGINX))), "{:.2f}".format),
-                _spread(cpu),
+                spread([r.requests_per_second for r in clean]),
+                spread(paired_ratios(_rates(row), _rates(result.rows.get(NGINX))), "{:.2f}".format),
+                spread(cpu),
                 f"{median(busy):.0%}" if busy else NONE,
-                _spread([r.p50_us for r in clean]),
-                _spread([r.p99_us for r in clean]),
+                spread([r.p50_us for r in clean]),
+                spread([r.p99_us for r in clean]),
                 _load_errors(row),
             ]
         )
-    parts = [f"## {result.title} (`{result.name}`)", result.note, _table(head, rows)]
+    parts = [f"## {result.title} (`{result.name}`)", result.note, table(head, rows)]
     if result.name == "latency":
         parts.append(_added_latency(result))
     else:
@@ -209,11 +168,11 @@ def _added_latency(result: LoadResult) -> str:
             continue
         nginx = (_added_us(result, NGINX, _p50), _added_us(result, NGINX, _p99))
         ratios = [f"{own / other:.2f}" if other else NONE for own, other in zip((p50, p99), nginx, strict=True)]
-        rows.append([_LABELS[name], _number(p50), ratios[0], _number(p99), ratios[1]])
+        rows.append([_LABELS[name], number(p50), ratios[0], number(p99), ratios[1]])
     if not rows:
         return "Added latency: not measured, as there are no figures without a proxy."
     head = ("added to the upstream alone", "p50 µs", "ratio to nginx", "p99 µs", "ratio to nginx")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 # -- bodies, WebSockets, start-up, objects ---------------------------------------------------------------
@@ -235,17 +194,17 @@ def _body_section(result: BodyResult) -> str:
         rows.append(
             [
                 _LABELS[name],
-                _spread([r.mb_per_second for r in row.rounds]),
-                _spread(_paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX))), "{:.2f}".format),
-                _spread(cpu),
+                spread([r.mb_per_second for r in row.rounds]),
+                spread(paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX))), "{:.2f}".format),
+                spread(cpu),
                 NONE if row.growth_bytes is None else f"{row.growth_bytes / _MIB:.1f}",
-                f"**{len(row.errors)} of {rounds} rounds (left out)**: {_cell(row.errors[0])}"
+                f"**{len(row.errors)} of {rounds} rounds (left out)**: {cell(row.errors[0])}"
                 if row.errors
                 else "0",
             ]
         )
     return "\n\n".join(
-        [f"## {result.title} (`{result.name}`)", result.note, _table(head, rows), *_reasons(result.rows)]
+        [f"## {result.title} (`{result.name}`)", result.note, table(head, rows), *_reasons(result.rows)]
     )
 
 
@@ -281,7 +240,7 @@ def _websocket_section(result: WebSocketResult) -> str:
         [
             f"## {result.asked:,} idle WebSockets (`websockets`)",
             note,
-            _table(head, rows),
+            table(head, rows),
             *paragraphs,
             *_reasons(result.rows),
         ]
@@ -298,10 +257,10 @@ def _startup_section(result: StartupResult | NotMeasured) -> str:
         return "\n\n".join([title, note, *_reasons({GATEWAY: result})])
     seconds = "{:.2f}".format
     rows = [
-        ["empty state folder", _spread(result.fresh_seconds, seconds)],
-        ["state of the run before", _spread(result.again_seconds, seconds)],
+        ["empty state folder", spread(result.fresh_seconds, seconds)],
+        ["state of the run before", spread(result.again_seconds, seconds)],
     ]
-    return "\n\n".join([title, note, _table(("start", "seconds"), rows)])
+    return "\n\n".join([title, note, table(("start", "seconds"), rows)])
 
 
 def _object_section(result: ObjectTableFigures | NotMeasured) -> str:
@@ -310,7 +269,7 @@ def _object_section(result: ObjectTableFigures | NotMeasured) -> str:
         return "\n\n".join([title, *_reasons({GATEWAY: result})])
     head = ("memory MB", "first access µs", "later access µs", "new deployment ms")
     row = (result.memory_mb, result.first_access_us, result.later_access_us, result.new_deployment_ms)
-    return "\n\n".join([title, _table(head, [[f"{value:.2f}" for value in row]])])
+    return "\n\n".join([title, table(head, [[f"{value:.2f}" for value in row]])])
 
 
 # -- goals -----------------------------------------------------------------------------------------------
@@ -319,7 +278,7 @@ def _object_section(result: ObjectTableFigures | NotMeasured) -> str:
 def _failure(row: object) -> str | None:
     """Return why a goal is missed whatever the figures say: the gateway ran, and failed at times or always."""
     if isinstance(row, NotMeasured):
-        return None if row.missing else f"unusable: {_cell(row.why)}"
+        return None if row.missing else f"unusable: {cell(row.why)}"
     errors = _error_count(row)
     return f"{errors:,} errors" if errors else None
 
@@ -333,7 +292,7 @@ def _get_goals(result: LoadResult | None) -> list[Goal]:
     for other, (least, target) in targets.items():
         what = f"small GET, against {_LABELS[other]}"
         rows = result.rows if result is not None else {}
-        ratios = _paired_ratios(_rates(rows.get(GATEWAY)), _rates(rows.get(other)))
+        ratios = paired_ratios(_rates(rows.get(GATEWAY)), _rates(rows.get(other)))
         failure = _failure(rows.get(GATEWAY))
         if not ratios:
             goals.append(Goal(what, target, failure or NONE, False if failure else None))
@@ -343,7 +302,7 @@ def _get_goals(result: LoadResult | None) -> list[Goal]:
         own, theirs = cpu[GATEWAY], cpu[other]
         if own and theirs:
             measured += f"; {theirs / own:.2f} by CPU per request ({own:.1f} against {theirs:.1f} µs)"
-        if other == AIOHTTP and (ceiling := _paired_ratios(_rates(rows.get(NGINX)), _rates(rows.get(other)))):
+        if other == AIOHTTP and (ceiling := paired_ratios(_rates(rows.get(NGINX)), _rates(rows.get(other)))):
             measured += f"; nginx itself {median(ceiling):.2f}"
         if failure:
             measured += f"; {failure}"
@@ -387,12 +346,12 @@ def _body_goals(results: Mapping[str, BodyResult]) -> list[Goal]:
             met = False if failure else None
             goals += [Goal(title, rate, failure or NONE, met), Goal(f"{title}, memory growth", memory, NONE, None)]
             continue
-        ratios = _paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX)))
+        ratios = paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX)))
         if row.errors:
             goals.append(Goal(title, rate, f"{len(row.errors)} failed rounds", met=False))
         elif ratios:
             measured = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-            if large := _paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX_LARGE_BUFFERS))):
+            if large := paired_ratios(_body_rates(row), _body_rates(result.rows.get(NGINX_LARGE_BUFFERS))):
                 measured += f"; {median(large):.2f} of nginx with large buffers"
             goals.append(Goal(title, rate, measured, median(ratios) >= BODY_RATIO_GOAL))
         else:
@@ -451,7 +410,7 @@ def _startup_goals(result: StartupResult | NotMeasured | None) -> list[Goal]:
     if not isinstance(result, StartupResult):
         return [Goal("start-up to listening, sample configuration", target, NONE, None)]
     seconds = median(result.fresh_seconds)
-    measured = _spread(result.fresh_seconds, "{:.2f}".format) + " s"
+    measured = spread(result.fresh_seconds, "{:.2f}".format) + " s"
     return [Goal("start-up to listening, sample configuration", target, measured, seconds < STARTUP_GOAL_SECONDS)]
 
 
@@ -482,7 +441,7 @@ def _heading(machine: Machine) -> str:
         ["rounds", f"{machine.rounds} of {machine.seconds} s for each proxy and scenario, alternating"],
         *[[name, version] for name, version in machine.versions],
     ]
-    table = "\n".join(["| | |", "|:--|:--|", *(f"| {name} | {value} |" for name, value in rows)])
+    facts = "\n".join(["| | |", "|:--|:--|", *(f"| {name} | {value} |" for name, value in rows)])
     warning = "**A smoke run (`--quick`): it shows that everything runs. Its figures are too short to quote.**"
     explanation = """\
 How to read the tables: figures are medians over the rounds, with the smallest and the largest round in
@@ -497,7 +456,7 @@ on by default."""
             "# Benchmark results",
             "Written by `make bench`.",
             *([warning] if machine.quick else []),
-            table,
+            facts,
             explanation,
         ]
     )

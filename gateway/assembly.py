@@ -184,14 +184,18 @@ class Gateway:
         """
         self.address = await self.data_plane.bind(self.settings.listen)
         self.supervisor.gateway_url = self.url
+        self.fleet.edge_address = _shown(self.address)
         await self._intake.start(self.fleet.gateway_socket)
         await self._start_control()
-        for worker in self._all_workers():
+        for worker in self.all_workers():
             self._set_up_objects(worker)
         await self.moves.reclaim()
-        for worker in self._all_workers():
+        for worker in self.all_workers():
             await self.moves.restore(worker.name)
         await self._apply(await self.sources.resolve(self.settings))
+        # Versions on workerd call each other: none may answer before the others can.
+        on_workerd = [one.id for one in self._wanted_versions() if isinstance(one.runtime, WorkerdRuntime)]
+        await self.supervisor.settle(on_workerd, self.settings.proxy.start_seconds)
         await self.data_plane.serve()
         self.edge.spawn(self.objects.keep_flushing())
         self.edge.spawn(self.moves.collect())
@@ -412,7 +416,7 @@ class Gateway:
 
     def refresh(self) -> None:
         """Route and run by the catalog as it is now; the table is built anew and swapped whole."""
-        workers = self._all_workers()
+        workers = self.all_workers()
         for worker in workers:
             self._set_up_objects(worker)
         asleep = [
@@ -428,7 +432,7 @@ class Gateway:
             self.objects.set_runnable(worker.name, running)
         self.data_plane.use(self._tables.build(workers, self.settings.routing))
 
-    def _all_workers(self) -> list[WorkerSettings]:
+    def all_workers(self) -> list[WorkerSettings]:
         """Return the Workers of the file, then those that were uploaded and stand in no file."""
         uploaded = [
             WorkerSettings(name, (implied_route(name),))
@@ -488,7 +492,7 @@ class Gateway:
     def _wanted_versions(self) -> list[Version]:
         """Return all versions that should run: those of the file, and those of the active deployments."""
         wanted: dict[VersionId, Version] = {}
-        for worker in self._all_workers():
+        for worker in self.all_workers():
             record = self.catalog.record(worker.name)
             ids = [definition.id for definition in worker.versions]
             ids += sorted(record.active.version_ids) if record.active else []
@@ -523,7 +527,7 @@ class Gateway:
         """Return the versions on workerd whose version URLs work though they are not deployed."""
         return {
             version.id
-            for worker in self._all_workers()
+            for worker in self.all_workers()
             for version in self.catalog.record(worker.name).deployable(DEPLOYABLE_VERSIONS)
             if isinstance(version.runtime, WorkerdRuntime)
         }
@@ -566,6 +570,7 @@ class Gateway:
         return await asyncio.to_thread(self.fleet.storage(worker).size_bytes, view.running, one)
 
     def _tail_changed(self, worker: WorkerName, listening: bool) -> None:
+        (self.facts.tailed.add if listening else self.facts.tailed.discard)(worker)
         for version_id, (version, _) in self.fleet.running.items():
             if version.worker == worker:
                 self.edge.spawn(self.fleet.listen_to_tail(version_id, listening=listening))
@@ -579,7 +584,7 @@ class Gateway:
     def _status(self) -> GatewayStatus:
         workers = tuple(
             WorkerStatus(worker.name, tuple(route.pattern for route in worker.routes), worker.assignment)
-            for worker in self._all_workers()
+            for worker in self.all_workers()
         )
         path = self.settings.path
         return GatewayStatus(
@@ -655,7 +660,12 @@ async def _serve(settings: Settings, file_stamp: FileStamp | None) -> None:
 def welcome(gateway: Gateway) -> str:
     """Return what ``gateway run`` prints once it serves."""
     lines = [f"edge     {gateway.url}", f"control  {gateway.control_url}"]
-    for worker in gateway.settings.workers:
+    workers = gateway.all_workers()
+    if not workers:
+        lines.append("no Worker yet; deploy one with wrangler:")
+        lines.append(f"  export CLOUDFLARE_API_BASE_URL={gateway.control_url}/client/v4")
+        lines.append("  export CLOUDFLARE_API_TOKEN=local CLOUDFLARE_ACCOUNT_ID=local")
+    for worker in workers:
         record: WorkerRecord = gateway.catalog.record(worker.name)
         split = "nothing deployed"
         if record.active is not None:

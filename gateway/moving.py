@@ -20,16 +20,18 @@ from gateway.handing_over import HandingOver
 from gateway.model.deployment import Deployment
 from gateway.model.version import VersionId, WorkerName
 from gateway.model.worker import Namespace, WorkerState
+from gateway.model.worker_code import WorkerdRuntime
 from gateway.routing.percentages import Split, split_of
 from gateway.runtime.workerd.control import ProcessFailed
+from gateway.runtime.workerd.control import resident as resident_objects
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.relocation import Relocation
 from gateway.runtime.workerd.storage import Move, StoredObject
 from gateway.runtime.workerd.tables import OwnerTable
 from gateway.store.objects import ObjectTable
-from gateway.store.placing import Placing
+from gateway.store.placing import Placing, Resident
 from gateway.store.sqlite import SqliteStore
-from gateway.store.store import Displaced, Placement, RunningRow
+from gateway.store.store import Displaced, Placement, RunningRow, Waiting
 
 log = structlog.get_logger("gateway.objects")
 
@@ -45,6 +47,7 @@ class Facts:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.tables: dict[WorkerName, OwnerTable] = {}
+        self.tailed: set[WorkerName] = set()
         self.coming: dict[WorkerName, WorkerState] = {}
         """States that a deployment under way brings: its versions start with their namespaces."""
 
@@ -58,6 +61,15 @@ class Facts:
         """Return the active split of a Worker."""
         record = self._catalog.workers.get(worker)
         return split_of(record.active.versions) if record and record.active else None
+
+    def runs_on_workerd(self, version_id: VersionId) -> bool:
+        """Tell whether workerd runs a version."""
+        version = self._catalog.version(version_id)
+        return version is not None and isinstance(version.runtime, WorkerdRuntime)
+
+    def listening(self, worker: WorkerName) -> bool:
+        """Tell whether somebody tails a Worker."""
+        return worker in self.tailed
 
     def owners(self, worker: WorkerName) -> OwnerTable | None:
         """Return who runs each object of a Worker."""
@@ -88,6 +100,7 @@ class ObjectMoves:
         self._catalog = catalog
         self._objects = objects
         self._placing = Placing(objects)
+        self._settling: set[WorkerName] = set()
         self._handing_over = HandingOver(fleet, catalog, store)
         self._store = store
         self._clock = clock
@@ -172,7 +185,7 @@ class ObjectMoves:
         self, relocation: Relocation, worker: WorkerName, split: Split, deployment: Deployment | None
     ) -> Placement:
         """Let calls to the objects that move wait, those included that were first used just now."""
-        resident = await self._resident(relocation, worker)
+        resident = await self._resident(worker)
         while True:
             placement = self._staying(
                 worker, await self._placing.placement(worker, deployment, resident, self._clock())
@@ -186,16 +199,15 @@ class ObjectMoves:
         keys = {namespace.unique_key for namespace in self._facts.namespaces(worker)}
         return placement._replace(
             moves=[one for one in placement.moves if one.key in keys],
-            waiting=[one for one in placement.waiting if one.key in keys],
+            waiting=[one for one in placement.waiting if one.move.key in keys],
         )
 
-    async def _resident(
-        self, relocation: Relocation, worker: WorkerName
-    ) -> Callable[[VersionId, str, bytes], bool]:
-        versions = [
-            version_id for version_id, (version, _) in self._fleet.running.items() if version.worker == worker
-        ]
-        found = {one: await asyncio.to_thread(relocation.resident, one) for one in versions}
+    async def _resident(self, worker: WorkerName) -> Resident:
+        found = {
+            version_id: await asyncio.to_thread(resident_objects, process.pid)
+            for version_id, (version, process) in list(self._fleet.running.items())
+            if version.worker == worker
+        }
         return lambda version_id, key, id_: StoredObject(key, id_) in found.get(version_id, ())
 
     def _learn(self, worker: WorkerName, touched: Iterable[tuple[StoredObject, str | None]]) -> bool:
@@ -217,21 +229,20 @@ class ObjectMoves:
 
     # Between deployments.
 
-    async def settle(self, worker: WorkerName) -> bool:
-        """Move objects whose wait is over (R61) or that were pinned; return whether some still wait.
+    async def settle(self, worker: WorkerName) -> Sequence[Waiting]:
+        """Move objects whose wait is over (R61) or that were pinned; return those that still wait.
 
         Raises:
             ProcessFailed, StateUnavailable: Nothing was changed.
         """
         split = self._facts.split(worker)
         if split is None or not self._placing.classes(worker):
-            return False
+            return ()
         async with self._fleet.locks[worker]:
-            placement = await self._placing.placement(
-                worker, None, await self._resident(Relocation(self._fleet, worker), worker), self._clock()
-            )
+            resident = await self._resident(worker)
+            placement = await self._placing.placement(worker, None, resident, self._clock())
             if not placement.moves:
-                return bool(placement.waiting)
+                return placement.waiting
             relocation, placement = await self._carried(worker, split, None)
             try:
                 await self._store.write_running(self._placing.rows(worker, placement.moves))
@@ -240,16 +251,34 @@ class ObjectMoves:
                 raise
             self._fault("written")
             await self._finish(relocation, worker, split, placement)
-        return bool(placement.waiting)
+        return placement.waiting
 
     async def settle_later(self, worker: WorkerName) -> None:
         """Move each object whose update is deferred once it leaves memory, or its time is up (R60, R61)."""
-        while True:
-            try:
-                if not await self.settle(worker):
-                    return
-            except GatewayError as error:
-                log.error("objects.not_moved", worker=worker, error=error.message)
+        if worker in self._settling:
+            return
+        self._settling.add(worker)
+        try:
+            while True:
+                try:
+                    waiting = await self.settle(worker)
+                except GatewayError as error:
+                    log.error("objects.not_moved", worker=worker, error=error.message)
+                else:
+                    if not waiting:
+                        return
+                    await self._until_one_may_move(worker, waiting)
+                await asyncio.sleep(SETTLE_SECONDS)
+        finally:
+            self._settling.discard(worker)
+
+    async def _until_one_may_move(self, worker: WorkerName, waiting: Sequence[Waiting]) -> None:
+        """Return once one of the objects has left memory or its time is up, or another deployment came."""
+        table = self._facts.owners(worker)
+        while table is self._facts.owners(worker):
+            resident, now = await self._resident(worker), self._clock()
+            if any(now >= until or not resident(move.from_version, move.key, move.id) for move, until in waiting):
+                return
             await asyncio.sleep(SETTLE_SECONDS)
 
     async def collect(self) -> None:

@@ -12,15 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from gateway.control.bindings import parse_binding
+from gateway.control.bindings import Inheritance, own_class, resolve
+from gateway.control.cloudflare.metadata import parse_upload
+from gateway.control.upload_checks import check_modules
 from gateway.errors import GatewayError
 from gateway.model.version import (
     VersionDefinition,
     VersionId,
-    WorkerName,
     derived_version_id,
 )
-from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
+from gateway.model.worker_code import Module, WorkerdRuntime
 from gateway.runtime.workerd.sources import Code, UnreadableSource, bundle, project_files, read_code
 from gateway.runtime.workerd.upload_form import CodeModule
 from gateway.settings import (
@@ -172,37 +173,21 @@ class Sources:
 
 
 def _runtime(source: VersionSource, metadata: Mapping[str, Any], modules: tuple[Module, ...]) -> WorkerdRuntime:
-    main = metadata.get("main_module")
-    if not any(module.name == main and module.kind is ModuleKind.ES_MODULE for module in modules):
-        raise UnreadableSource(
-            "it has no ES module as its entry", remedy="Export a default object from an ES module."
-        )
-    if "assets" in metadata:
-        raise UnreadableSource("static assets are not served yet", remedy="Leave `assets` out.")
+    """Return what runs a version; code of a file is held to the same rules as an upload."""
+    upload = parse_upload(metadata, modules, strict_inherit=True)
+    check_modules(upload.main_module, upload.modules)
+    bindings = resolve(upload.bindings, Inheritance(strict=True))
     return WorkerdRuntime(
-        main_module=str(main),
-        modules=modules,
-        bindings=_bindings(source, metadata),
-        compatibility_date=metadata.get("compatibility_date") or "",
-        compatibility_flags=tuple(metadata.get("compatibility_flags") or ()),
+        main_module=upload.main_module,
+        modules=upload.modules,
+        bindings=(
+            source.code.bindings
+            if isinstance(source.code, WorkerdSource)
+            else tuple(own_class(binding, source.worker) for binding in bindings)
+        ),
+        compatibility_date=upload.compatibility_date,
+        compatibility_flags=upload.compatibility_flags,
     )
-
-
-def _bindings(source: VersionSource, metadata: Mapping[str, Any]) -> tuple[Binding, ...]:
-    if isinstance(source.code, WorkerdSource):
-        return source.code.bindings
-    return tuple(
-        _own_class(parse_binding(str(item.get("name")), item), source.worker)
-        for item in metadata.get("bindings") or ()
-    )
-
-
-def _own_class(binding: Binding, worker: WorkerName) -> Binding:
-    """Write a Durable Object binding that names its own Worker as one that names none."""
-    if binding.options.get("script_name") != worker:
-        return binding
-    options = {key: value for key, value in binding.options.items() if key != "script_name"}
-    return replace(binding, options=options)
 
 
 def _check_objects_run_alike(worker: WorkerSettings, versions: Iterable[VersionDefinition]) -> None:

@@ -10,7 +10,7 @@ from gateway.config_file import parse_settings
 from gateway.errors import ConfigError
 from gateway.model.version import provisional_version_id
 from gateway.model.worker_code import Binding
-from gateway.settings import ConfigPlace, Settings, VersionSource, WorkerdSource, WorkerSettings, WranglerSource
+from gateway.settings import ConfigPlace, Settings, VersionSource, WorkerdSource, WranglerSource
 from tests.model.examples import SHOP, A
 
 FILE = Path("config/gateway.yaml")
@@ -34,6 +34,13 @@ def one_line(version: str) -> str:
     """Return a file whose fourth line is a version."""
     return f"workers:\n  - name: shop\n    versions:\n      - {{tag: v1, {version}}}\n"
 
+
+TWO_OWNERS = f"""\
+workers:
+  - {{name: a, versions: [{{tag: v1, wrangler: w.toml, id: {A}}}]}}
+  - name: b
+    versions: [{{tag: v1, url: "http://b"}}, {{tag: v2, wrangler: w.toml, id: {A}}}]
+"""
 
 BAD: dict[str, tuple[str, int, str, str]] = {
     "workerd as text": (one_line("workerd: index.js"), 4, W, "'index.js'"),
@@ -71,11 +78,23 @@ BAD: dict[str, tuple[str, int, str, str]] = {
     "var of a strange kind": (READY + "          vars: {A: !new x}\n", 8, f"{W}.vars.A", "'x'"),
     "var with a key twice": (READY + "          vars: {A: {b: 1, b: 2}}\n", 8, f"{W}.vars.A.b", "twice"),
     "var that holds itself": (READY + "          vars: {A: &a [*a]}\n", 8, f"{W}.vars.A", "deeply"),
-    "class of no name": (READY + "          durable_objects: {CART: My Cart}\n", 8, f"{W}.durable_objects.CART", "'My Cart'"),
-    "class as list": (READY + "          durable_objects: {CART: [Cart]}\n", 8, f"{W}.durable_objects.CART", "single"),
+    "class of no name": (
+        READY + "          durable_objects: {CART: My Cart}\n",
+        8, f"{W}.durable_objects.CART", "'My Cart'",
+    ),
+    "class as list": (
+        READY + "          durable_objects: {CART: [Cart]}\n",
+        8, f"{W}.durable_objects.CART", "single",
+    ),
     "service in upper case": (READY + "          services: {API: Api}\n", 8, f"{W}.services.API", "'Api'"),
-    "service without entrypoint": (READY + "          services: {API: 'api#'}\n", 8, f"{W}.services.API", "'api#'"),
-    "metadata without name": (READY + "          version_metadata: true false\n", 8, f"{W}.version_metadata", "true"),
+    "service without entrypoint": (
+        READY + "          services: {API: 'api#'}\n",
+        8, f"{W}.services.API", "'api#'",
+    ),
+    "metadata without name": (
+        READY + "          version_metadata: true false\n",
+        8, f"{W}.version_metadata", "true",
+    ),
     "one name for two": (
         READY + "          vars: {CART: 1}\n          durable_objects: {CART: Cart}\n",
         9, f"{W}.durable_objects.CART", "'CART'",
@@ -100,8 +119,7 @@ BAD: dict[str, tuple[str, int, str, str]] = {
         7, "workers[0].durable_objects.bindings", "v1 runs on workerd",
     ),
     "id of two Workers": (
-        f"workers:\n  - {{name: a, versions: [{{tag: v1, wrangler: w.toml, id: {A}}}]}}\n"
-        f"  - name: b\n    versions: [{{tag: v1, url: 'http://b'}}, {{tag: v2, wrangler: w.toml, id: {A}}}]\n",
+        TWO_OWNERS,
         4, "workers[1].versions[1]", A,
     ),
     # gateway
@@ -155,7 +173,7 @@ workers:
 
 
 def test_every_setting_is_read() -> None:
-    """Design 6: a file with everything in it; texts are texts, all else is JSON, as in wrangler's configuration."""
+    """Design 6: a file with everything in it; as in wrangler's, texts are texts and all else is JSON."""
     settings = parse_settings(EVERYTHING, FILE)
     shop, mixed = settings.workers
     first, second = shop.sources
@@ -209,5 +227,5 @@ def test_a_worker_needs_no_versions_and_the_edge_no_worker(text: str) -> None:
     """Issue B, part 7: it then only sets routes and rules for what wrangler uploads under that name."""
     settings = parse_settings(text, FILE)
 
-    assert isinstance(settings, Settings)
-    assert all(isinstance(worker, WorkerSettings) and worker.listed == () for worker in settings.workers)
+    assert [worker.listed for worker in settings.workers] == [()] * len(settings.workers)
+    assert settings.routing == Settings().routing

@@ -263,7 +263,7 @@ async def test_an_edit_during_the_reading_is_read_once_more(edge: Edge) -> None:
 
 
 async def test_a_project_is_bundled_only_when_it_changed(edge: Edge) -> None:
-    """wrangler takes a second; a file with ten versions must not take ten at each save."""
+    """Bundling takes a second; a file with ten versions must not take ten at each save."""
     edge.install()
     edge.write(
         wrangler_json='{"name": "x", "main": "w.js", "compatibility_date": "2026-04-01"}', w_js="export default 1;"

@@ -56,6 +56,18 @@ def short_split(shares: Iterable[Share]) -> str:
     )
 
 
+def uploaded(version: Version, style: Style, *, deployed: bool) -> str:
+    """Return what a new version is called, where it can be tried, and how it gets traffic."""
+    name = label(version["tag"], version["id"])
+    lines = [f"{style.paint('uploaded', 'green', bold=True)} {name} of {version['worker']}: {version['url']}"]
+    if deployed:
+        lines.append("It is the first version, so it has all traffic.")
+    else:
+        reference = version["tag"] or version["id"]
+        lines.append(f"Nothing is routed to it yet: gateway versions deploy {printable(reference)}@10%")
+    return "\n".join(lines)
+
+
 def fired_cron(fired: FiredCron, style: Style) -> str:
     """Return what became of a cron that was fired by hand."""
     outcome = style.paint(fired["outcome"], "green" if fired["outcome"] == "ok" else "red", bold=True)

@@ -1,4 +1,4 @@
-"""``gateway versions``: list, view and deploy them."""
+"""``gateway versions``: list, view, upload and deploy them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from gateway.cli import render
 from gateway.cli.deploy import deploy
 from gateway.cli.deployments import SHOWN
 from gateway.cli.session import OrderedGroup, Session, connected
+from gateway.cli.upload import upload
 
 
-@click.group(cls=OrderedGroup, short_help="See the versions of a Worker, and deploy them.")
+@click.group(cls=OrderedGroup, short_help="See the versions of a Worker, upload and deploy them.")
 def versions() -> None:
-    """See the versions of a Worker, and split its traffic between them.
+    """See the versions of a Worker, upload new ones, and split its traffic between them.
 
     A version is named by its id, a unique prefix of it, or its tag.
     """
@@ -37,4 +38,5 @@ def view(session: Session, version: str) -> None:
     session.answer(found, lambda style: render.version(found, style))
 
 
+versions.add_command(upload)
 versions.add_command(deploy)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.control.refusals import InheritImpossible, InvalidBinding, NotServed, Refusal, Refusals
+from gateway.model.version import WorkerName
 from gateway.model.worker_code import Binding
 
 INHERIT: Final = "inherit"
@@ -121,6 +122,15 @@ def parse_binding(name: str, item: Mapping[str, Any]) -> Binding:
     if kind == "json":
         options["json"] = item["json"]
     return Binding(name, kind, options) if kind != SECRET else Binding(name, kind, {}, str(item["text"]))
+
+
+def own_class(binding: Binding, worker: WorkerName) -> Binding:
+    """Write a Durable Object binding that names its own Worker as one that names none."""
+    if binding.kind == DURABLE_OBJECT and binding.options.get("script_name") == worker:
+        return replace(
+            binding, options={key: value for key, value in binding.options.items() if key != "script_name"}
+        )
+    return binding
 
 
 def with_secrets(bindings: Iterable[Binding], changes: Mapping[str, Binding | None]) -> tuple[Binding, ...]:

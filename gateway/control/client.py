@@ -28,6 +28,12 @@ RUN_FILE_NAME: Final = "run.json"
 ADDRESS_VARIABLE: Final = "GATEWAY_CONTROL"
 
 CONNECT_SECONDS: Final = 5.0
+ACCOUNT: Final = "local"
+"""Any account of the Cloudflare-compatible API will do."""
+
+WORKER_NOT_FOUND: Final = 10_007
+"""Cloudflare's code."""
+
 ANSWER_SECONDS: Final = 120.0
 """A deployment is answered only once its versions run, so an answer may take a while."""
 
@@ -257,6 +263,13 @@ class FiredCron(TypedDict):
     outcome: str
 
 
+class Uploaded(TypedDict):
+    """A version that was uploaded, and whether it serves already: the first of a Worker does (R8)."""
+
+    version_id: str
+    deployed: bool
+
+
 class VersionSpec(NamedTuple):
     """A version for a new deployment, by id, unique prefix or tag; one without percentage shares the rest."""
 
@@ -474,6 +487,19 @@ class GatewayClient:
         path = _worker_path(worker, "objects", class_name, name, "pin")
         return _shaped(DurableObject, self._send("DELETE", path))
 
+    def upload(self, worker: str, body: bytes, content_type: str) -> Uploaded:
+        """Upload a version as wrangler does: a form of metadata and modules; a new Worker is deployed at once."""
+        path = _path("client", "v4", "accounts", ACCOUNT, "workers", "scripts", worker)
+        headers = {"Authorization": "Bearer gateway", "Content-Type": content_type}
+        try:
+            answer = self._exchange("POST", path + "/versions?bindings_inherit=strict", body, headers)
+            return {"version_id": _uploaded_id(answer, "id"), "deployed": False}
+        except ApiError as error:
+            if error.code != WORKER_NOT_FOUND:
+                raise
+        answer = self._exchange("PUT", path + "?bindings_inherit=strict", body, headers)
+        return {"version_id": _uploaded_id(answer, "deployment_id"), "deployed": True}
+
     def crons(self, worker: str) -> list[Cron]:
         """Return a Worker's cron triggers."""
         return cast("list[Cron]", _listed("crons", self._send("GET", _worker_path(worker, "crons"))))
@@ -484,6 +510,15 @@ class GatewayClient:
         return _shaped(FiredCron, self._send("POST", _worker_path(worker, "crons", "trigger"), body))
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Send one request and return the JSON object it is answered with; see ``_exchange``."""
+        # Every write is declared as JSON, one without a body too: no other site's page can send that.
+        headers = {} if method == "GET" else {"Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode("ascii")
+        return self._exchange(method, path, content, headers)
+
+    def _exchange(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         """Send one request and return the JSON object it is answered with.
 
         Raises:
@@ -498,12 +533,8 @@ class GatewayClient:
         connection = HTTPConnection(base.hostname or "", base.port, timeout=CONNECT_SECONDS)
         try:
             self._connect(connection)
-            headers = {"Accept": "application/json", "Connection": "close"}
-            if method != "GET":
-                # Every write is declared as JSON, one without a body too: no other site's page can send that.
-                headers["Content-Type"] = "application/json"
-            content = None if body is None else json.dumps(body).encode("ascii")
-            connection.request(method, base.path + path, content, headers)
+            every = {"Accept": "application/json", "Connection": "close"}
+            connection.request(method, base.path + path, content, {**every, **headers})
             response = connection.getresponse()
             status, answer = response.status, response.read()
         except (OSError, HTTPException) as error:
@@ -530,7 +561,7 @@ class GatewayClient:
         if isinstance(content, dict):
             if status < 300:  # noqa: PLR2004 - 2xx is success (RFC 9110 section 15.3)
                 return content
-            error = content.get("error")
+            error = content.get("error") or next(iter(content.get("errors") or ()), None)
             if isinstance(error, dict) and isinstance(error.get("message"), str):
                 code, remedy = error.get("code"), error.get("remedy")
                 raise ApiError(
@@ -543,6 +574,17 @@ class GatewayClient:
             f"{self.address.url} (from {self.address.origin}) answers with status {status}, but not as a gateway",
             remedy="Another program may have taken the port. Start `gateway run`, or give the right address.",
         )
+
+
+def _uploaded_id(answer: dict[str, Any], member: str) -> str:
+    result = answer.get("result")
+    id_ = result.get(member) if isinstance(result, dict) else None
+    if not isinstance(id_, str):
+        raise NotAGateway(
+            f"the gateway's answer to an upload lacks {member}",
+            remedy="See with `gateway versions list` what it made.",
+        )
+    return id_
 
 
 def _not_listening(address: ControlAddress, error: OSError) -> GatewayNotRunning:

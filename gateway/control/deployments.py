@@ -47,7 +47,7 @@ class DeploymentStore(Protocol):
         workers: Sequence[WorkerState] = (),
         moved: Sequence[RunningRow] = (),
     ) -> None:
-        """Remember a deployment, its notes, the new states of Workers and the objects that moved, all or nothing."""
+        """Remember a deployment, its notes, new states of Workers and the objects that moved, all or nothing."""
 
 
 class ObjectActivation(Protocol):
@@ -171,6 +171,7 @@ class Deployments:
                 record, wanted, message, cohorts or {}, code_update, source, triggered_by, author
             )
             check_migrations(record, deployment, worker_state or record.state)
+            check_objects_can_move(record, deployment)
             before = record.active
             warnings = list(deployment_warnings(before, deployment))
             moved = (
@@ -278,6 +279,27 @@ def check_migrations(record: WorkerRecord, deployment: Deployment, state: Worker
             if tag.startswith(EXPORTS_TAG) and len(deployment.version_ids) > 1:
                 raise ExportsDiffer(version.label)
             raise MigrationBetween(version.label, version.migration_tag, tag)
+
+
+def check_objects_can_move(record: WorkerRecord, deployment: Deployment) -> None:
+    """Check that no object on workerd could be assigned to a version that workerd does not run.
+
+    Raises:
+        DeploymentError: It could.
+    """
+    versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
+    elsewhere = [version for version in versions if not isinstance(version.runtime, WorkerdRuntime)]
+    natives = [
+        version
+        for version in versions
+        if isinstance(version.runtime, WorkerdRuntime) and version.runtime.durable_object_classes
+    ]
+    if natives and elsewhere:
+        raise DeploymentError(
+            f"version {natives[0].label} has Durable Objects on workerd, which version {elsewhere[0].label} "
+            "(a url or a command) cannot run",
+            remedy="Deploy one of them at 100%.",
+        )
 
 
 def _shares(record: WorkerRecord, wanted: Sequence[WantedShare]) -> tuple[VersionShare, ...]:

@@ -93,7 +93,10 @@ def _parse_export(name: str, entry: object) -> Export | None:
     storage = entry.get("storage", SQLITE)
     if state == "created" and storage not in (SQLITE, KEY_VALUE):
         raise InvalidUpload(f"export {name!r} has storage {storage!r}", remedy="Give sqlite or legacy-kv.")
-    renamed_to = class_name(entry.get("renamed_to")) if state == "renamed" else ""
+    renamed_to = entry.get("renamed_to") if state == "renamed" else ""
+    if renamed_to is None:
+        raise InvalidUpload(f"export {name!r} is renamed to nothing", remedy='Send "renamed_to": "NewName".')
+    renamed_to = class_name(renamed_to) if renamed_to else ""
     return Export(class_name(name), str(state), str(storage), renamed_to)
 
 

@@ -23,6 +23,7 @@
     ├── LatestNotDeployed         10215
     ├── SettingsNotDeployed       10214
     ├── SecretsChanged            10220
+    ├── RouteTaken                10020
     └── WorkerInUse, WorkerExists, WorkerFromFile, VersionInUse, DeploymentActive
 """
 
@@ -293,6 +294,18 @@ class SecretsChanged(Refusal):
 
     def __init__(self, names: Iterable[str]) -> None:
         super().__init__(f"The following secrets have changed: {', '.join(names)}")
+
+
+class RouteTaken(Refusal):
+    """A route that another Worker has."""
+
+    status, code = 409, 10_020
+
+    def __init__(self, pattern: str, owner: str) -> None:
+        super().__init__(
+            f"Can't deploy routes that are assigned to another worker: '{owner}' has {pattern} already.",
+            remedy="Take it away from that Worker first.",
+        )
 
 
 class WorkerInUse(Refusal):

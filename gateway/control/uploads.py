@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from gateway.control.bindings import DURABLE_OBJECT, SECRET_KINDS, Inheritance, resolve
+from gateway.control.bindings import SECRET_KINDS, Inheritance, own_class, resolve
 from gateway.control.catalog import FULL, WorkerRecord
 from gateway.control.deployments import MESSAGE_BYTES, Deployments, UploadPlane, WantedShare
 from gateway.control.exports import Export
@@ -26,7 +26,7 @@ from gateway.errors import StateUnavailable
 from gateway.model.deployment import CodeUpdate, Deployment
 from gateway.model.version import Version, VersionId, WorkerName
 from gateway.model.worker import WorkerState
-from gateway.model.worker_code import Binding, Module, WorkerdRuntime
+from gateway.model.worker_code import Module, WorkerdRuntime
 
 log = structlog.get_logger("gateway.uploads")
 
@@ -216,7 +216,7 @@ class Uploads:
         return WorkerdRuntime(
             upload.main_module,
             upload.modules,
-            tuple(_own_class(binding, record.name) for binding in resolve(upload.bindings, inheritance)),
+            tuple(own_class(binding, record.name) for binding in resolve(upload.bindings, inheritance)),
             upload.compatibility_date,
             upload.compatibility_flags,
         )
@@ -314,15 +314,6 @@ class Uploads:
         finally:
             if not known and not record.exists:
                 self._catalog.forget(name)
-
-
-def _own_class(binding: Binding, worker: WorkerName) -> Binding:
-    """Write a Durable Object binding that names its own Worker as one that names none."""
-    if binding.kind == DURABLE_OBJECT and binding.options.get("script_name") == worker:
-        return replace(
-            binding, options={key: value for key, value in binding.options.items() if key != "script_name"}
-        )
-    return binding
 
 
 def serves_all(record: WorkerRecord, version: Version) -> bool:

@@ -171,6 +171,11 @@ def _reserved(head: RequestHead, edge: Edge) -> Dispatched:
         return pages.reserved_path(path, "write <worker>/<class>/<name>/<path>")
     if stub.target.startswith("/cdn-cgi/"):
         return pages.reserved_path(path, "an object cannot be called under /cdn-cgi/; that is the gateway's own")
+    return _call_object(head, edge, stub)
+
+
+def _call_object(head: RequestHead, edge: Edge, stub: StubAddress) -> Dispatched:
+    path = head.path
     worker = edge.table.workers.get(WorkerName(stub.worker))
     if worker is None or worker.plan is None:
         return pages.reserved_path(path, f"no deployed Worker is named {stub.worker!r}")

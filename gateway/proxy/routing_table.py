@@ -34,7 +34,7 @@ class LiveVersion:
 
 @dataclass(frozen=True, slots=True)
 class NativeObjects:
-    """A Worker's Durable Objects on workerd: the processes find them by themselves, the edge only helps callers in.
+    """A Worker's Durable Objects on workerd: processes find them by themselves, the edge only lets callers in.
 
     Args:
         keys: Class -> unique key of its namespace.

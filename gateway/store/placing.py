@@ -25,7 +25,7 @@ from gateway.routing.durable_objects import (
     step_of,
 )
 from gateway.store.objects import ClassTable, ObjectTable, WorkerObjects, storable, wait_limit
-from gateway.store.store import Displaced, Placement, RunningRow
+from gateway.store.store import Displaced, Placement, RunningRow, Waiting
 
 ROWS_AT_ONCE: Final = 2_000
 """Rows judged before others get their turn on the loop."""
@@ -139,7 +139,7 @@ class _Judge:
         if assigned != running:
             move = Displaced(table.unique_key, id_, running, assigned)
             if self._now < wait_ends_at and self._resident(running, table.unique_key, id_):
-                placement.waiting.append(move)
+                placement.waiting.append(Waiting(move, wait_ends_at))
             else:
                 placement.moves.append(move)
                 here = assigned

@@ -63,18 +63,29 @@ class Displaced(NamedTuple):
     to_version: VersionId
 
 
+class Waiting(NamedTuple):
+    """An object that keeps its version until it leaves memory, at the latest at ``until`` (R60, R61).
+
+    Args:
+        until: Seconds since the epoch.
+    """
+
+    move: Displaced
+    until: float
+
+
 class Placement(NamedTuple):
     """Where a Worker's objects on workerd shall run.
 
     Args:
         moves: Objects that run elsewhere now.
         exceptions: Object id -> version, for those that shall not run where their point says.
-        waiting: Those of the exceptions that shall move once they leave memory, or their time is up (R60).
+        waiting: Those of the exceptions that shall move later.
     """
 
     moves: list[Displaced]
     exceptions: dict[bytes, VersionId]
-    waiting: list[Displaced]
+    waiting: list[Waiting]
 
 
 class DurableObjects(Protocol):

@@ -169,15 +169,15 @@ def serving() -> Iterator[StubGateway]:
         def handle_any(self) -> None:
             """Answer one request."""
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            received = Received(
-                self.command, self.path, dict(self.headers.items()), json.loads(body) if body else None
-            )
+            is_json = self.headers.get("Content-Type", "") == "application/json"
+            content = json.loads(body) if body and is_json else body or None
+            received = Received(self.command, self.path, dict(self.headers.items()), content)
             stub.received.append(received)
             missing = (404, refusal(90_030, f"nothing at {self.path}", "Look at the list."))
-            code, content = stub.answers.get((self.command, self.path.partition("?")[0]), missing)
-            if content is None:
+            code, answer = stub.answers.get((self.command, self.path.partition("?")[0]), missing)
+            if answer is None:
                 return
-            payload = content if isinstance(content, bytes) else json.dumps(content).encode()
+            payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()

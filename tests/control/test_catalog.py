@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.errors import AmbiguousReference, NoStableVersion, NotFound
-from gateway.model.version import VersionId
-from tests.model.examples import API, SHOP, A, B, C, X, deployment, version
+from gateway.model.version import VersionId, WorkerName
+from gateway.model.worker import WorkerState
+from tests.model.examples import API, NOW, SHOP, A, B, C, X, deployment, version
 
 TWIN = VersionId("aaaaaaaa-9999-4999-8999-999999999999")
 SHOP_VERSIONS = (
@@ -140,3 +143,24 @@ def test_workers_are_kept_apart() -> None:
         catalog.find("nobody")
     with pytest.raises(NotFound, match="none"):
         Catalog([], []).find("shop")
+
+
+def test_a_worker_exists_once_something_was_uploaded_or_set() -> None:
+    """Issue B: an entry of the configuration that only sets routes is no Worker yet."""
+    catalog = Catalog([version(A)], [], [WorkerState(API, "", "", "")])
+
+    assert [catalog.record(name).exists for name in (SHOP, API, WorkerName("routes-only"))] == [True, True, False]
+
+
+def test_numbers_go_on_behind_the_latest() -> None:
+    """R12: also where a version in between is gone."""
+    assert Catalog([version(A, 1), version(B, 7)], []).record(SHOP).next_number == 8
+    assert Catalog([], []).record(SHOP).next_number == 1
+
+
+@pytest.mark.parametrize(("seconds", "later_by"), [(-10.0, 1), (0.0, 1), (3.5, 3_500_000)])
+def test_moments_only_rise(seconds: float, later_by: int) -> None:
+    """wrangler-api 3: a clock may stand still or go back."""
+    record = Catalog([version(A)], [deployment((A, 100), created_on=NOW)]).record(SHOP)
+
+    assert record.next_moment(NOW.timestamp() + seconds) == NOW + timedelta(microseconds=later_by)

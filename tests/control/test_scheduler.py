@@ -1,4 +1,4 @@
-"""Crons fire at their minute, once each, on the version that is drawn; the clock stands still unless told to go."""
+"""Crons fire at their minute, once each, on the version that is drawn; the clock goes only when told to."""
 
 from __future__ import annotations
 

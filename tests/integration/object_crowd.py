@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.integration.edge_process import EdgeProcess
@@ -51,6 +51,7 @@ class Witness:
     def __init__(self) -> None:
         self.begun: dict[str, list[Use]] = defaultdict(list)
         self.used: dict[str, list[Use]] = defaultdict(list)
+        self.connections: set[asyncio.Transport] = set()
         self.port = 0
 
     @property
@@ -58,19 +59,7 @@ class Witness:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hear one connection to its end."""
-        try:
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
-                self._hear(dict(parse_qsl(urlsplit(head.split(" ")[1]).query)))
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # an object that ends takes its connection along
-        finally:
-            writer.close()
-
-    def _hear(self, told: dict[str, str]) -> None:
+    def hear(self, told: dict[str, str]) -> None:
         use = Use(int(told["storedCount"]), int(told["memoryCount"]), told["version"], told["token"])
         {"begin": self.begun, "use": self.used}[told["what"]][told["id"]].append(use)
 
@@ -92,16 +81,40 @@ class Witness:
                     assert life.stored_count < first_of[life.token], (object_id, life)
 
 
+class _Hearing(asyncio.Protocol):
+    """One connection of an object to the witness."""
+
+    def __init__(self, heard: Witness) -> None:
+        self._heard = heard
+        self._unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._heard.connections.add(self._transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._heard.connections.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._heard.hear(dict(parse_qsl(urlsplit(head.decode("latin-1").split(" ")[1]).query)))
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 @asynccontextmanager
 async def witness() -> AsyncIterator[Witness]:
     """Run a witness as long as the context lasts."""
     heard = Witness()
-    server = await asyncio.start_server(heard.serve, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: _Hearing(heard), "127.0.0.1", 0)
     heard.port = server.sockets[0].getsockname()[1]
     try:
         yield heard
     finally:
         server.close()
+        for transport in list(heard.connections):
+            transport.abort()
+        await eventually(lambda: not heard.connections, "the end of the witness's connections")
 
 
 @dataclass
@@ -210,9 +223,4 @@ async def deploy_all(
     for deploy in deployments:
         before = seen.calls
         await asyncio.gather(asyncio.to_thread(deploy), asyncio.sleep(seconds / len(deployments)))
-        await _more(seen, before)
-
-
-async def _more(seen: Seen, before: int) -> Awaitable[None] | None:
-    await eventually(lambda: seen.calls > before + 20 or seen.failures, "more calls")
-    return None
+        await eventually(lambda before=before: seen.calls > before + 20 or seen.failures, "more calls")

@@ -1,4 +1,4 @@
-"""The hub: who listens gets what the filter lets pass, with the time it took; who is slow loses some and is told."""
+"""The hub: who listens gets what the filter lets pass, and its time; who is slow loses some, and is told."""
 
 from __future__ import annotations
 

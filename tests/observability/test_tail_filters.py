@@ -80,9 +80,9 @@ def test_a_sample_is_drawn_last_and_only_where_it_is_wanted() -> None:
 
 BAD: list[Any] = [
     {}, "x", 1, [1], ["outcome"], [{"colour": "red"}], [{"sampling_rate": "0.5"}], [{"sampling_rate": 0}],
-    [{"sampling_rate": 1.1}], [{"sampling_rate": True}], [{"sampling_rate": float("nan")}], [{"outcome": "ok"}], [{"method": [1]}],
-    [{"header": "X-A"}], [{"header": {}}], [{"header": {"key": "a", "value": "b"}}], [{"header": {"key": "a", "query": 1}}],
-    [{"client_ip": "self"}], [{"query": ["x"]}], [{"scriptVersion": None}],
+    [{"sampling_rate": 1.1}], [{"sampling_rate": True}], [{"sampling_rate": float("nan")}], [{"outcome": "ok"}],
+    [{"method": [1]}], [{"header": "X-A"}], [{"header": {}}], [{"header": {"key": "a", "value": "b"}}],
+    [{"header": {"key": "a", "query": 1}}], [{"client_ip": "self"}], [{"query": ["x"]}], [{"scriptVersion": None}],
 ]  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_the_workers_own_diagnostics_channels_stay() -> None:
 
 
 def test_a_cron_that_threw_is_no_success() -> None:
-    """R114: older releases of workerd say ``ok`` of it; an exception after the answer of a request stays ``ok``."""
+    """R114: older releases of workerd say ``ok`` of it; what is thrown after an answer leaves it ``ok``."""
     cron = {"cron": "1 * * * *", "scheduledTime": 1}
 
     assert item(cron, exceptions=[exception()])["outcome"] == "exception"
@@ -144,14 +144,11 @@ def test_the_gateways_own_entrypoints_are_not_shown(entrypoint: str) -> None:
 
 def test_the_gateways_own_headers_and_frames_are_not_shown() -> None:
     """Issue B, tail: as above."""
-    stack = "\n".join(
-        [
-            "    at Cart.take (index.js:3:9)",
-            "    at Wrapped.fetch (__gateway_runtime.js:10:2)",
-            "    at gateway:binding:3:1",
-            "    at async Object.fetch (my-gateway:app.js:1:1)",
-        ]
-    )
+    stack = """\
+    at Cart.take (index.js:3:9)
+    at Wrapped.fetch (__gateway_runtime.js:10:2)
+    at gateway:binding:3:1
+    at async Object.fetch (my-gateway:app.js:1:1)"""
     found = item(request(x_gateway_version="{}", x_a="b"), exceptions=[exception(stack=stack)])
 
     assert headers_of(found) == {"x-a": "b"}
@@ -215,8 +212,10 @@ def test_wall_time_of_workerd_itself_counts_once_there_is_one() -> None:
     assert item(request(), wallTime=5)["wallTime"] == 5
 
 
-SECRET = ["Cookie", "set-cookie", "Authorization", "X-API-Key", "Client-Secret", "X-Token", "Cf-Access-Jwt-Assertion",
-          "Cloudflare-Workers-Version-Key"]  # fmt: skip
+SECRET = [
+    "Cookie", "set-cookie", "Authorization", "X-API-Key", "Client-Secret", "X-Token", "Cf-Access-Jwt-Assertion",
+    "Cloudflare-Workers-Version-Key",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SECRET)
@@ -266,7 +265,7 @@ def test_redacting_leaves_the_item_itself_alone() -> None:
 
 
 def test_notices_are_what_wrangler_prints() -> None:
-    """wrangler-api, section 10: ``{"message", "type": "overload" | "overload-stop"}``, with logs and exceptions."""
+    """wrangler-api, section 10: ``{"message", "type": "overload" | "overload-stop"}``, with empty lists."""
     lost, over = overload_notice("shop", 1, 5.4), overload_over("shop", 6)
 
     assert (lost["event"]["type"], over["event"]["type"]) == ("overload", "overload-stop")

@@ -12,6 +12,8 @@ import pytest
 from gateway.errors import StateTooNew, StateUnavailable
 from gateway.model.deployment import CodeUpdate, Cohort
 from gateway.model.version import CommandRuntime, UrlRuntime
+from gateway.model.worker import Namespace, Schedule, WorkerState
+from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.sqlite import DATABASE, SCHEMA_VERSION, MoveRow, ObjectRow, PinRow, SqliteStore
 from tests.model.examples import API, SHOP, A, B, C, deployment, shares, version
 
@@ -37,6 +39,49 @@ async def test_versions_come_back_as_they_were(tmp_path: Path) -> None:
     await store.close()
 
     assert sorted(found, key=lambda one: one.id) == versions
+
+
+async def test_what_an_upload_says_of_itself_comes_back(tmp_path: Path) -> None:
+    """R7, R53, R90: trigger, alias and migration tag, and the modules and bindings, secrets among them."""
+    runtime = WorkerdRuntime(
+        "index.js",
+        (Module("index.js", ModuleKind.ES_MODULE, "0" * 64, 7),),
+        (Binding("S", "secret_text", {}, "hidden"), Binding("J", "json", {"json": {"x": [1, None]}})),
+        "2026-01-01",
+        ("nodejs_compat",),
+    )
+    uploaded = replace(
+        version(A, 1, runtime=runtime), triggered_by="secret", alias="beta", migration_tag="v1", source="wrangler"
+    )
+    store = SqliteStore(tmp_path)
+    await store.add_versions([uploaded, version(B, 2)])
+    await store.remove_version(B)
+    await store.close()
+
+    store = SqliteStore(tmp_path)
+    found = store.load_versions()
+    await store.close()
+
+    assert found == [uploaded]
+
+
+async def test_a_deployment_and_the_states_of_workers_are_written_together(tmp_path: Path) -> None:
+    """R52: a class that changes hands is never with both or none."""
+    namespace = Namespace("1" * 32, "Cart", "shop-Cart", sqlite=True)
+    states = [
+        WorkerState(API, "a" * 32, "then", "now", retired_keys=("api-Cart",), domains=("api.test",)),
+        WorkerState(
+            SHOP, "b" * 32, "then", "now", "v1", (namespace,), schedules=(Schedule("* * * * *", "a", "b"),)
+        ),
+    ]
+    store = SqliteStore(tmp_path)
+    await store.add_deployment(deployment((A, 100)), workers=states)
+    with pytest.raises(StateUnavailable):
+        await store.add_deployment(deployment((A, 100)), workers=[replace(one, tag="c" * 32) for one in states])
+    found = store.load_workers()
+    await store.close()
+
+    assert found == states
 
 
 async def test_deployments_come_back_as_they_were(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_deploy(two: Split) -> None:
     assert "Startup" not in two.deployed.out
     assert two.deployed.entry("deploy")["worker_name"] == two.project.name
     (target,) = two.deployed.entry("deploy")["targets"]
-    assert page(two.project, "/version", urlsplit(target).netloc).status == 200
+    assert page(two.project, "/version", urlsplit(target).hostname or "").status == 200
 
 
 def test_versions_upload(two: Split) -> None:
@@ -90,7 +90,7 @@ def test_versions_upload(two: Split) -> None:
         r"versions deploy",
     )
     entry = two.uploaded.entry("version-upload")
-    hosts = [urlsplit(entry[key]).netloc for key in ("preview_url", "preview_alias_url")]
+    hosts = [urlsplit(entry[key]).hostname or "" for key in ("preview_url", "preview_alias_url")]
     assert hosts[0].startswith(f"{two.b[:8]}-{two.project.name}.")
     assert hosts[1].startswith(f"staging-{two.project.name}.")
     for host in (*hosts, f"{two.b[:8]}-{two.project.name}.localhost", f"staging-{two.project.name}.localhost"):

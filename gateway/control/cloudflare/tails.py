@@ -12,11 +12,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import WSCloseCode, web
 
 from gateway.control.catalog import Catalog
+from gateway.control.cloudflare.envelope import PREFIX
+from gateway.control.cloudflare.requests import answer, read_object
 from gateway.control.refusals import WorkerNotFound
 from gateway.errors import BadRequest, NotFound
 from gateway.model.version import WorkerName
@@ -28,7 +30,7 @@ CLAIM_SECONDS: Final = 60.0
 """A tail whose WebSocket has not come by then was left behind."""
 
 LIFETIME_SECONDS: Final = 6 * 3600.0
-_COLLECTION: Final = "/client/v4/accounts/{account}/workers/scripts/{script}/tails"
+_COLLECTION: Final = f"{PREFIX}/accounts/{{account}}/workers/scripts/{{script}}/tails"
 _SOCKET: Final = "/tails/{tail}"
 
 
@@ -74,17 +76,17 @@ class _Tails:
     async def create(self, request: web.Request) -> web.Response:
         """``POST S/tails``: JSON whatever its Content-Type says; the SDK may post nothing."""
         worker = self._worker(request)
-        wanted = parse_filters(await _filters(request), own_ip=request.remote or "")
+        wanted = parse_filters((await read_object(request)).get("filters"), own_ip=request.remote or "")
         tail = _Tail(self._parts.hub.subscribe(worker, wanted), self._parts.clock() + LIFETIME_SECONDS)
         self._tails[tail.id] = tail
         asyncio.get_running_loop().call_later(CLAIM_SECONDS, self._drop_unclaimed, tail)
-        return _answer(self._view(tail))
+        return answer(self._view(tail))
 
     async def newest(self, request: web.Request) -> web.Response:
         """``GET S/tails``: the clients of the API expect one."""
         worker = self._worker(request)
         tails = [tail for tail in self._tails.values() if tail.subscription.worker == worker]
-        return _answer(self._view(tails[-1]) if tails else None)
+        return answer(self._view(tails[-1]) if tails else None)
 
     async def delete(self, request: web.Request) -> web.Response:
         """``DELETE S/tails/T``: also one that is gone, for its WebSocket may have closed first."""
@@ -92,7 +94,7 @@ class _Tails:
         tail = self._tails.get(request.match_info["tail"])
         if tail is not None:
             self._drop(tail)
-        return _answer(None)
+        return answer(None)
 
     async def read(self, request: web.Request) -> web.StreamResponse:
         """Send one event a message until either side ends it."""
@@ -139,17 +141,6 @@ class _Tails:
         self._parts.hub.unsubscribe(tail.subscription)
 
 
-async def _filters(request: web.Request) -> object:
-    body = await request.read()
-    try:
-        content = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON: {error}", remedy='Send {"filters": [...]}.') from error
-    if not isinstance(content, dict):
-        raise BadRequest("the body is not a JSON object", remedy='Send {"filters": [...]}.')
-    return content.get("filters")
-
-
 async def _send_all(subscription: TailSubscription, socket: web.WebSocketResponse) -> None:
     while items := await subscription.next():
         for item in items:
@@ -161,7 +152,3 @@ async def _read_to_the_end(socket: web.WebSocketResponse, subscription: TailSubs
     async for _message in socket:
         pass
     subscription.close()
-
-
-def _answer(result: Any) -> web.Response:
-    return web.json_response({"success": True, "errors": [], "messages": [], "result": result})

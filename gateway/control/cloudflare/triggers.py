@@ -13,11 +13,11 @@ from gateway.control.cloudflare.parts import SCRIPT, WORKERS, CloudflareParts, H
 from gateway.control.cloudflare.requests import answer, paged, read_json
 from gateway.control.cloudflare.shapes import domain_shape, route_shape, zone_id, zone_of
 from gateway.control.crons import parse_cron
-from gateway.control.refusals import InvalidUpload
+from gateway.control.refusals import InvalidUpload, RouteTaken
 from gateway.errors import BadRequest
 from gateway.model.version import WorkerName
 from gateway.model.worker import Schedule, WorkerState
-from gateway.routing.routes import InvalidRoute, parse_route
+from gateway.routing.routes import InvalidRoute, Route, parse_route
 
 _ZONE: Final = f"{PREFIX}/zones"
 
@@ -69,15 +69,14 @@ class _Triggers(Handlers):
         """Replace the routes; those of the configuration file stay."""
         record = self.record(request)
         patterns = tuple(dict.fromkeys(_texts(await read_json(request), "pattern")))
-        for pattern in patterns:
-            check_pattern(record.name, pattern)
+        self._check_patterns(record.name, patterns)
         state = await self.parts.workers.edit(record, lambda state: replace(state, routes=patterns))
         return answer([route_shape(state, pattern) for pattern in patterns])
 
     async def changeset(self, request: web.Request) -> web.Response:
         """Tell what ``put_domains`` would change; nothing is ever in conflict here."""
         state = self.state(self.record(request))
-        wanted = _texts(await read_json(request), "hostname")
+        wanted = _hosts(await read_json(request))
         return answer(
             {
                 "added": [domain_shape(state, host) for host in wanted if host not in state.domains],
@@ -94,9 +93,8 @@ class _Triggers(Handlers):
         record = self.record(request)
         body = await read_json(request)
         wanted = body.get("origins") if isinstance(body, Mapping) else body
-        hosts = tuple(dict.fromkeys(host.lower() for host in _texts(wanted, "hostname")))
-        for host in hosts:
-            check_pattern(record.name, f"{host}/*")
+        hosts = _hosts(wanted)
+        self._check_patterns(record.name, [f"{host}/*" for host in hosts])
         state = await self.parts.workers.edit(record, lambda state: replace(state, domains=hosts))
         return answer([domain_shape(state, host) for host in hosts])
 
@@ -130,21 +128,47 @@ class _Triggers(Handlers):
         listed, info = paged(request, shapes)
         return answer(listed, info)
 
+    def _check_patterns(self, worker: WorkerName, patterns: Sequence[str]) -> None:
+        """Check that a Worker can have these patterns, and that no other has one of them."""
+        others = {
+            parse_route(one.name, pattern)[2:]: one.name
+            for one in map(self.state, self.parts.workers.all())
+            if one.name != worker
+            for pattern in one.route_patterns
+        }
+        for pattern in patterns:
+            owner = others.get(checked_route(worker, pattern)[2:])
+            if owner is not None:
+                raise RouteTaken(pattern, owner)
+
     def _patterns(self) -> list[tuple[WorkerState, str]]:
         states = map(self.state, self.parts.workers.all())
         return [(state, pattern) for state in states for pattern in state.routes]
 
 
-def check_pattern(worker: WorkerName, pattern: str) -> None:
-    """Check a route pattern.
+def checked_route(worker: WorkerName, pattern: str) -> Route:
+    """Read a route pattern.
 
     Raises:
         InvalidUpload: It matches nothing or everything in a way nobody means.
     """
     try:
-        parse_route(worker, pattern)
+        return parse_route(worker, pattern)
     except InvalidRoute as error:
         raise InvalidUpload(f"route {pattern!r} is not valid: {error}", remedy="Write host/path/*.") from error
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    """Return host names of custom domains, each once.
+
+    Raises:
+        BadRequest: One is none.
+    """
+    hosts = tuple(dict.fromkeys(host.lower() for host in _texts(value, "hostname")))
+    for host in hosts:
+        if "/" in host or "*" in host:
+            raise BadRequest(f"custom domain {host!r} is no host name", remedy="Write shop.example.com.")
+    return hosts
 
 
 def _texts(value: object, name: str) -> Sequence[str]:

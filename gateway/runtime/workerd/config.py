@@ -16,6 +16,7 @@ from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntim
 SOCKETS: Final = ("http", "control", "objects", "events", "relay", "tail")
 """Sockets of a process, beside the debug port, by name."""
 
+DEBUG: Final = "debug-port"
 CF_HEADER: Final = "x-gateway-cf"
 MAIN: Final = "__gateway/main.js"
 VERSION_API_FLAG: Final = "enable_version_api"
@@ -57,6 +58,8 @@ class ProcessPlan:
         foreign: Binding name -> the namespace it means, for bindings to other Workers' objects.
         tables: Worker -> table of its objects' owners, for this Worker and those it binds.
         services: Worker -> split and addresses, for service bindings.
+        edge_address: Host and port of the data plane.
+        listening: Whether somebody tails the Worker.
     """
 
     version: Version
@@ -71,7 +74,9 @@ class ProcessPlan:
     foreign: Mapping[str, ForeignNamespace]
     tables: Mapping[str, Any]
     services: Mapping[str, Any]
+    edge_address: str
     seed: int | None = None
+    listening: bool = False
 
 
 def quoted(text: str) -> str:
@@ -101,6 +106,7 @@ def config_text(plan: ProcessPlan) -> str:
         _service("tail", _tail_worker(plan)),
         f'(name = "objects", disk = (path = {quoted(str(plan.storage))}, writable = true))',
         f'(name = "gateway", external = (address = {quoted(f"unix:{plan.gateway_socket}")}, http = ()))',
+        f'(name = "edge", external = (address = {quoted(plan.edge_address)}, http = ()))',
         # The default denies private addresses; a Worker on a laptop calls servers on the laptop.
         '(name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))',
     ]
@@ -302,6 +308,7 @@ def _relay_worker(plan: ProcessPlan) -> str:
     bindings = [
         '(name = "DEBUG", workerdDebugPort = void)',
         '(name = "GATEWAY", service = "gateway")',
+        '(name = "EDGE", service = "edge")',
         _bound("SERVICES", f"json = {quoted(json.dumps(plan.services))}"),
         _bound("SEED", f"json = {quoted(json.dumps(plan.seed))}"),
     ]
@@ -314,7 +321,11 @@ def _events_worker() -> str:
 
 
 def _tail_worker(plan: ProcessPlan) -> str:
-    bindings = ['(name = "GATEWAY", service = "gateway")', _bound("VERSION", f"text = {quoted(plan.version.id)}")]
+    bindings = [
+        '(name = "GATEWAY", service = "gateway")',
+        _bound("VERSION", f"text = {quoted(plan.version.id)}"),
+        _bound("LISTENING", f"json = {quoted(json.dumps(plan.listening))}"),
+    ]
     return _our_worker("tail.js", bindings)
 
 
@@ -330,7 +341,12 @@ def _our_worker(script: str, bindings: Sequence[str], flags: Sequence[str] = ())
 
 
 def _extensions(plan: ProcessPlan) -> list[str]:
-    initial = {"worker": plan.version.worker, "version": plan.version.id, "tables": plan.tables}
+    initial = {
+        "worker": plan.version.worker,
+        "version": plan.version.id,
+        "address": f"unix:{plan.sockets[DEBUG]}",
+        "tables": plan.tables,
+    }
     code = f"export default {json.dumps(initial)};"
     scripts = {"ownership": None, "state": None, "namespace": None}
     return [

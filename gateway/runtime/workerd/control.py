@@ -21,6 +21,9 @@ ANSWER_SECONDS: Final = 10.0
 BATCH: Final = 256
 BATCH_SECONDS: Final = 30.0
 _OK: Final = 200
+_CONNECTED: Final = "03"
+"""State of a connected socket in ``/proc/net/unix``."""
+
 _OBJECT_FILE: Final = re.compile(r".*/([^/]+)/([0-9a-f]{64})\.sqlite")
 
 
@@ -134,6 +137,18 @@ def _open_files(pid: int) -> Iterable[str]:
         for entry in os.scandir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
                 yield os.readlink(entry.path)  # noqa: PTH115 - thousands of them, while a move waits
+
+
+def open_calls(socket: Path) -> int:
+    """Return how many calls are under way on a process's debug port: each is a connection of its own.
+
+    workerd does not wait for them when it is told to end. Where this cannot be seen, none is.
+    """
+    wanted = f" {socket}"
+    with contextlib.suppress(FileNotFoundError):
+        lines = Path("/proc/net/unix").read_text("utf-8").splitlines()
+        return sum(line.endswith(wanted) and line.split()[5] == _CONNECTED for line in lines)
+    return 0
 
 
 async def until_closed(pid: int, objects: Iterable[StoredObject], *, seconds: float = ANSWER_SECONDS) -> None:

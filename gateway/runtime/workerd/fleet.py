@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections import defaultdict
@@ -21,14 +22,15 @@ from gateway.routing.percentages import Placed, Split
 from gateway.runtime.processes import Processes
 from gateway.runtime.workerd.binary import WorkerdBinary
 from gateway.runtime.workerd.compatibility import clamp_compatibility_date
-from gateway.runtime.workerd.config import SOCKETS, ForeignNamespace, ProcessPlan
-from gateway.runtime.workerd.control import Control, ProcessFailed, call
-from gateway.runtime.workerd.process import DEBUG, WorkerdProcess, default_flag
+from gateway.runtime.workerd.config import DEBUG, SOCKETS, ForeignNamespace, ProcessPlan
+from gateway.runtime.workerd.control import Control, ProcessFailed, call, open_calls
+from gateway.runtime.workerd.process import WorkerdProcess, default_flag
 from gateway.runtime.workerd.storage import ObjectStorage
 from gateway.runtime.workerd.tables import OwnerTable, split_to_json
 
 log = structlog.get_logger("gateway.runtime")
 
+FOLDER_PREFIX: Final = "gateway-"
 LONGEST_SOCKET_PATH: Final = 100
 RESTART_SECONDS: Final = 5.0
 _DEFAULT_DATE: Final = "2026-01-01"
@@ -42,6 +44,12 @@ class WorkerFacts(Protocol):
 
     def split(self, worker: WorkerName) -> Split | None:
         """Return the active split of a Worker, or ``None`` before its first deployment."""
+
+    def runs_on_workerd(self, version_id: VersionId) -> bool:
+        """Tell whether workerd runs a version."""
+
+    def listening(self, worker: WorkerName) -> bool:
+        """Tell whether somebody tails a Worker."""
 
     def owners(self, worker: WorkerName) -> OwnerTable | None:
         """Return who runs each object of a Worker, or ``None`` before its first deployment."""
@@ -68,7 +76,9 @@ class Fleet:
         on_line: Callable[[Version, str], None],
         seed: int | None,
     ) -> None:
+        self.edge_address = "127.0.0.1:0"
         self.objects = state.absolute() / "workerd"
+        self._note = state.absolute() / "sockets"
         self.facts = facts
         self._processes = processes
         self._find = find
@@ -88,12 +98,22 @@ class Fleet:
     def folder(self) -> Path:
         """Folder of sockets and configurations; only its owner may enter: a debug port gives full access."""
         if self._folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+            self._remove_left_over()
+            folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
             if len(str(folder)) + 60 > LONGEST_SOCKET_PATH:
                 shutil.rmtree(folder)
-                folder = Path(tempfile.mkdtemp(prefix="gateway-", dir="/tmp"))
+                folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir="/tmp"))
+            self._note.parent.mkdir(parents=True, exist_ok=True)
+            self._note.write_text(f"{folder}\n", "utf-8")
             self._folder = folder
         return self._folder
+
+    def _remove_left_over(self) -> None:
+        """Remove the folder of a gateway that was killed: configurations hold secrets."""
+        with contextlib.suppress(FileNotFoundError):
+            left = Path(self._note.read_text("utf-8").strip())
+            if left.name.startswith(FOLDER_PREFIX):
+                shutil.rmtree(left, ignore_errors=True)
 
     @property
     def gateway_socket(self) -> Path:
@@ -121,6 +141,7 @@ class Fleet:
         """Remove sockets and configurations."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._note.unlink(missing_ok=True)
 
     # Starting.
 
@@ -202,6 +223,14 @@ class Fleet:
             process.is_replaced = True
             await process.stop(RESTART_SECONDS)
 
+    async def until_unused(self, version_id: VersionId, seconds: float) -> None:
+        """Return once no other process has a call under way in a version, or the time is up."""
+        socket = self.sockets(version_id)[DEBUG]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while await asyncio.to_thread(open_calls, socket):
+                    await asyncio.sleep(0.05)
+
     def ended(self, version_id: VersionId) -> None:
         """Know that a version's process is no more."""
         self.running.pop(version_id, None)
@@ -235,7 +264,9 @@ class Fleet:
             foreign=self._foreign(version, runtime),
             tables=self._tables(version, runtime),
             services=self.services(runtime),
+            edge_address=self.edge_address,
             seed=self._seed,
+            listening=self.facts.listening(version.worker),
         )
 
     # What processes are told.
@@ -262,7 +293,11 @@ class Fleet:
                 worker = WorkerName(str(binding.options["service"]))
                 split = self.facts.split(worker)
                 if split is not None:
-                    addresses = {placed.version_id: self.address(placed.version_id) for placed in split.placed}
+                    addresses = {
+                        placed.version_id: self.address(placed.version_id)
+                        for placed in split.placed
+                        if self.facts.runs_on_workerd(placed.version_id)
+                    }
                     found[worker] = {**split_to_json(split), "addresses": addresses}
         return found
 

@@ -15,12 +15,11 @@ from typing import Final
 
 from gateway.errors import InvalidCode
 from gateway.runtime.processes import Processes
-from gateway.runtime.workerd.config import SOCKETS, ProcessPlan, config_text
+from gateway.runtime.workerd.config import DEBUG, SOCKETS, ProcessPlan, config_text
 
 LAST_LINES: Final = 50
 READY_SECONDS: Final = 30.0
 PRIVATE_MODE: Final = 0o600
-DEBUG: Final = "debug-port"
 _LINE_BYTES: Final = 1 << 20
 _OWN_NOISE: Final = "NOSENTRY SQLite alarm handler canceled"
 """What workerd says of an alarm whose object has moved away with it."""

@@ -59,11 +59,6 @@ class Relocation:
             self._sockets |= sockets
         return touched
 
-    def resident(self, version_id: VersionId) -> set[StoredObject]:
-        """Return the objects in memory of a version's process; reads ``/proc``, call it in a thread."""
-        pid = self._live.get(version_id)
-        return resident(pid) if pid is not None else set()
-
     async def carry(self, moves: Sequence[Move]) -> None:
         """End the objects, move their files, hand their alarms over.
 

@@ -62,17 +62,6 @@ def parse_upload_form(content: bytes) -> UploadForm:
     return UploadForm(metadata, tuple(modules))
 
 
-def with_metadata(content: bytes, metadata: dict[str, Any]) -> tuple[bytes, str]:
-    """Return an upload with other metadata, and its Content-Type.
-
-    Raises:
-        NoUploadForm: As ``parse_upload_form``.
-    """
-    form = parse_upload_form(content)
-    boundary = content.partition(b"\r\n")[0].removeprefix(b"--").decode("ascii")
-    return build_upload_form(UploadForm(metadata, form.modules), boundary)
-
-
 def build_upload_form(form: UploadForm, boundary: str) -> tuple[bytes, str]:
     """Return an upload as bytes, and its Content-Type.
 

@@ -84,6 +84,7 @@ class WorkerdVersion:
         async with self._one_process:
             process, self._process = self._process, None
             if process is not None:
+                await self._fleet.until_unused(self.version.id, STOP_SECONDS)
                 self._fleet.ended(self.version.id)
                 await process.stop(STOP_SECONDS)
 

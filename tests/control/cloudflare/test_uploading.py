@@ -169,7 +169,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"bindings": [{"name": "A", "type": "json"}]}, 10_021, "json"),
     ({"bindings": [PLAIN, PLAIN]}, 10_021, "listed twice"),
     ({"bindings": [{"name": "A", "type": "inherit"}]}, 10_057, "inherit binding 'A' is invalid:"),
-    ({"bindings": [{"name": "S", "type": "service", "service": "nope"}]}, 10_143, "Target script 'nope' not found"),
+    ({"bindings": [{"name": "S", "type": "service", "service": "nope"}]}, 10_143, "'nope' not found"),
     ({"annotations": {"workers/alias": "Beta"}}, 10_021, "alias"),
     ({"annotations": {"workers/alias": "a" * 60}}, 10_021, "63"),
     ({"annotations": {"workers/message": 1}}, 90_120, "workers/message"),
@@ -247,7 +247,8 @@ async def test_code_that_does_not_start_is_10021_in_workerds_words(api: Api) -> 
 async def test_what_is_kept_without_being_named(api: Api, keep: list[str] | None, kept: set[str]) -> None:
     """wrangler-api 4: absent keep_bindings means keep secrets, present means exactly that list."""
     await api.put(bindings=[PLAIN, HIDDEN])
-    told = await api.put(bindings=[], **({} if keep is None else {"keep_bindings": keep}))
+    given: dict[str, Any] = {} if keep is None else {"keep_bindings": keep}
+    told = await api.put("shop", bindings=[], **given)
 
     bindings = runtime_of(api, told["deployment_id"]).bindings
     assert {one.name for one in bindings} == kept

@@ -209,6 +209,10 @@ async def test_routes_and_zones(api: Api) -> None:
     assert [one["name"] for one in await api.ok("GET", f"{BASE}/zones")] == ["example.com", "other.test"]
     assert (await api.refused("PUT", "scripts/shop/routes", json=[{"pattern": "a*b/*"}]))["code"] == 10_021
     assert len(await api.ok("GET", "scripts/shop/routes")) == 2
+    await api.put("other")
+    taken = await api.refused("PUT", "scripts/other/routes", json=["shop.example.com/*"])
+    assert (taken["status"], taken["code"]) == (409, 10_020)
+    assert "'shop'" in taken["message"]
 
 
 async def test_custom_domains(api: Api) -> None:

@@ -13,7 +13,6 @@ from gateway.runtime.workerd.upload_form import (
     UploadForm,
     build_upload_form,
     parse_upload_form,
-    with_metadata,
 )
 
 # As wrangler 4.164 writes it, but for the content.
@@ -47,15 +46,6 @@ def test_what_was_built_is_read(content: bytes, name: str) -> None:
 
     assert parse_upload_form(body) == form
     assert content_type == "multipart/form-data; boundary=boundary-0123456789"
-
-
-def test_metadata_can_be_replaced() -> None:
-    """``gateway versions upload`` adds tag and message to what wrangler wrote."""
-    body, content_type = with_metadata(WRITTEN, {"main_module": "index.js", "annotations": {"workers/tag": "v2"}})
-
-    assert parse_upload_form(body).metadata["annotations"] == {"workers/tag": "v2"}
-    assert parse_upload_form(body).modules == parse_upload_form(WRITTEN).modules
-    assert content_type.endswith("boundary=----formdata-undici-0123")
 
 
 BAD = {

@@ -71,7 +71,9 @@ function wrap(space) {
     get(native, property) {
       if (property === "get" || property === "getExisting") return (id, options) => stubFor(space, id, options);
       if (property === "getByName") return (name, options) => stubFor(space, native.idFromName(name), options);
-      if (property === "jurisdiction") return (name) => wrap({ ...space, native: native.jurisdiction(name) });
+      // workerd has no jurisdictions: all of them are this machine, and ids are the same in each.
+      if (property === "jurisdiction") return () => wrap(space);
+      if (property === "newUniqueId") return () => native.newUniqueId();
       const value = Reflect.get(native, property, native);
       return typeof value === "function" ? value.bind(native) : value;
     },

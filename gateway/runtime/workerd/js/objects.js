@@ -103,9 +103,11 @@ function administered(fetch, ctx, key) {
 function late(ctx, key, id, construct) {
   const S = state();
   let real;
+  let settled = false;
   ctx.blockConcurrencyWhile(async () => {
     await S.settled(id);
     if (S.runsHere(id)) real = construct();
+    settled = true;
   });
   const away = () => S.remote(S.worker, S.owner(id), key, id, ctx.id.name);
   const events = {
@@ -123,6 +125,8 @@ function late(ctx, key, id, construct) {
         if (Object.hasOwn(events, property)) return events[property];
         if (typeof property === "symbol" || property === "then") return undefined;
         if (real) return Reflect.get(real, property);
+        // A native property serves calls, reads and pipelining alike; wrapped in a function it would not.
+        if (settled) return away()[property];
         return (...args) => (real ? real[property](...args) : away()[property](...args));
       },
     },

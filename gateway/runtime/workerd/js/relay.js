@@ -57,8 +57,23 @@ export class Service extends WorkerEntrypoint {
   at(version) {
     const { worker, entrypoint, props } = this.ctx.props;
     const address = this.service().addresses[version];
-    if (!address) throw new Error(`Version ${version} of Worker "${worker}" does not run.`);
+    if (!address) return this.elsewhere(worker, version);
     return this.env.DEBUG.connect(address).getEntrypoint("user", entrypoint ?? undefined, props ?? {});
+  }
+
+  /** A version that workerd does not run: requests reach it through the edge, calls by RPC do not. */
+  elsewhere(worker, version) {
+    const fetch = (request) => {
+      const url = new URL(request.url);
+      const headers = new Headers(request.headers);
+      headers.set("cloudflare-workers-version-overrides", `${worker}="${version}"`);
+      const there = new URL(url.pathname + url.search, `http://${worker}.localhost`);
+      return this.env.EDGE.fetch(new Request(there, new Request(request, { headers })));
+    };
+    const refused = () => {
+      throw new Error(`Worker "${worker}" does not run on workerd: it can be reached by fetch() only.`);
+    };
+    return new Proxy({ fetch }, { get: (target, property) => target[property] ?? refused });
   }
 
   async fetch(request) {

@@ -10,9 +10,10 @@ const WAIT_LIMIT_MS = 30_000;
 const POLL_MS = 2;
 
 class State {
-  constructor({ worker, version, tables }) {
+  constructor({ worker, version, address, tables }) {
     this.worker = worker;
     this.version = version;
+    this.address = address;
     this.tables = {};
     for (const [name, table] of Object.entries(tables)) this.tables[name] = tableOf(table);
     this.next = null; // table of the deployment that is being made
@@ -74,7 +75,9 @@ class State {
 
   /** Entrypoint of the process that runs the object, by way of its debug port. */
   remote(worker, version, key, id, name) {
-    const address = this.tables[worker]?.addresses[version];
+    // Tables name only versions that may own objects; calls wait for a move in any version's process, so in this one.
+    const here = worker === this.worker && version === this.version;
+    const address = here ? this.address : this.tables[worker]?.addresses[version];
     if (address === undefined)
       throw new Error(`Worker "${worker}" has no version that can run this Durable Object now.`);
     return this.debug.connect(address).getEntrypoint("user", "__GatewayObject", { key, id, name: name ?? null });

@@ -5,15 +5,20 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 // Of a class wrapper: an object's RPC method threw, which workerd tells only the caller.
 const EXCEPTION = "gateway.exception";
 
-let listening = false;
+let listening; // as the gateway said last
 
 const hasFailed = (event) =>
   (event.outcome !== "ok" && event.outcome !== "canceled") ||
   event.exceptions.length > 0 ||
   event.diagnosticsChannelEvents.some(({ channel }) => channel === EXCEPTION);
 
+// What the gateway itself asks of an object that it moves.
+const isOurs = ({ event }) => event?.request?.headers?.["x-gateway-admin"] !== undefined;
+
 export default {
-  async tail(events, env) {
+  async tail(all, env) {
+    const events = all.filter((event) => !isOurs(event));
+    listening ??= env.LISTENING;
     const wanted = listening ? events : events.filter(hasFailed);
     if (wanted.length === 0) return;
     const body = JSON.stringify({ version: env.VERSION, events: wanted });

@@ -1,7 +1,7 @@
 """What was measured: frozen values, filled in by the scenarios and turned into text by ``report.py``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DIRECT = "direct"
 NGINX = "nginx"
@@ -9,6 +9,10 @@ NGINX_LARGE_BUFFERS = "nginx-large-buffers"
 HAPROXY = "haproxy"
 AIOHTTP = "aiohttp"
 GATEWAY = "gateway"
+BARE_WORKERD = "bare-workerd"
+WRANGLER_DEV = "wrangler-dev"
+OWN_PROCESS = "own-process"
+OTHER_PROCESS = "other-process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,102 @@ class ObjectTableFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerdGetRow:
+    """A Worker that answers "ok", run in one way.
+
+    Args:
+        startup_seconds: From the start of the process to the first answer, run by run.
+        workerd_cpu_us: What workerd's own processes took of each request, round by round.
+        memory_bytes: Resident memory of all processes after the rounds; ``workerd_memory_bytes`` is the part of
+            workerd's own.
+        processes: How many there are; ``workerd_processes`` of them are workerd's.
+    """
+
+    startup_seconds: tuple[float, ...]
+    rounds: tuple[LoadRound, ...]
+    workerd_cpu_us: tuple[float, ...]
+    memory_bytes: int
+    workerd_memory_bytes: int
+    processes: int
+    workerd_processes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectCallRow:
+    """Requests that make one call to a Durable Object each: at one connection, and at 32."""
+
+    one: tuple[LoadRound, ...]
+    many: tuple[LoadRound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRound:
+    """One deployment that moves all objects but one.
+
+    Args:
+        seconds: Until the deployment was answered.
+        longest_call_ms: The longest a call took, from those that were under way meanwhile, to the object that
+            stays.
+        calls: How many these were.
+        usual_call_ms: Median of the calls to it before the deployment.
+    """
+
+    seconds: float
+    longest_call_ms: float
+    calls: int
+    usual_call_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRow:
+    """Moves of the same objects, forth and back."""
+
+    objects: int
+    rounds: tuple[MoveRound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResult:
+    """Moves of Durable Objects between two versions.
+
+    Args:
+        start_seconds: A start of the gateway that finds the dormant objects on the disk for the first time.
+    """
+
+    resident: MoveRow
+    dormant: MoveRow
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """Uploads of a small Worker, one after the other.
+
+    Args:
+        acknowledged_ms: Until the upload was answered.
+        first_answer_ms: The first request through the new version's URL, which starts its process.
+    """
+
+    acknowledged_ms: tuple[float, ...]
+    first_answer_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerdFigures:
+    """Versions on workerd; None where a part was not asked for.
+
+    Args:
+        get: By how the Worker runs.
+        calls: By where the object runs.
+    """
+
+    get: Mapping[str, WorkerdGetRow | NotMeasured] | None = None
+    calls: Mapping[str, ObjectCallRow | NotMeasured] | None = None
+    moves: MoveResult | NotMeasured | None = None
+    uploads: UploadResult | NotMeasured | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Where and how the figures were taken."""
 
@@ -171,3 +271,4 @@ class Figures:
     websockets: WebSocketResult | None = None
     startup: StartupResult | NotMeasured | None = None
     object_table: ObjectTableFigures | NotMeasured | None = None
+    workerd: WorkerdFigures = field(default_factory=WorkerdFigures)

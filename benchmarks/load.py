@@ -21,7 +21,7 @@ OBJECT_NAMES = 10_000
 _HTTP_OK = 200
 
 # wrk's own text rounds its figures; its Lua side gives them exactly, and counts errors by kind.
-_REPORT_LUA = """
+REPORT_LUA = """
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format('\\nFIGURES {"requests": %d, "duration_us": %d, "p50_us": %d, "p99_us": %d, ' ..
@@ -68,13 +68,13 @@ class LoadScenario:
 def _lua(job: Job) -> str:
     if job is Job.AFFINITY:
         headers = f'{{["{AFFINITY_HEADER}"] = "user-" .. i}}'
-        return _REPORT_LUA + _CYCLE_LUA % {"count": AFFINITY_KEYS, "path": '"/"', "headers": headers}
+        return REPORT_LUA + _CYCLE_LUA % {"count": AFFINITY_KEYS, "path": '"/"', "headers": headers}
     if job is Job.OBJECT:
         path = '"/cart/user-" .. i'
-        return _REPORT_LUA + _CYCLE_LUA % {"count": OBJECT_NAMES, "path": path, "headers": "nil"}
+        return REPORT_LUA + _CYCLE_LUA % {"count": OBJECT_NAMES, "path": path, "headers": "nil"}
     if job is Job.OVERRIDE:
-        return _REPORT_LUA + f'wrk.headers["{OVERRIDES_HEADER}"] = [[{OVERRIDES_VALUE}]]\n'
-    return _REPORT_LUA
+        return REPORT_LUA + f'wrk.headers["{OVERRIDES_HEADER}"] = [[{OVERRIDES_VALUE}]]\n'
+    return REPORT_LUA
 
 
 def _run_wrk(script: Path, port: int, connections: int, seconds: int, core: int | None) -> dict[str, int]:
@@ -97,7 +97,12 @@ def _run_wrk(script: Path, port: int, connections: int, seconds: int, core: int 
     raise LoadFailed(f"wrk: {last}")
 
 
-def _round(script: Path, proxy: Proxy | int, connections: int, seconds: int, core: int | None) -> LoadRound:
+def run_round(script: Path, proxy: Proxy | int, connections: int, seconds: int, core: int | None) -> LoadRound:
+    """Run wrk against a proxy, or against a port without one.
+
+    Raises:
+        LoadFailed: No request was answered, or the proxy or wrk ended.
+    """
     child, port = (None, proxy) if isinstance(proxy, int) else (proxy.child, proxy.port)
     cpu_before = child.cpu_seconds() if child is not None else 0.0
     figures = _run_wrk(script, port, connections, seconds, core)
@@ -208,7 +213,7 @@ def measure_load(scenario: LoadScenario, bench: Bench, rounds: int, seconds: int
                 if isinstance(target, NotMeasured):
                     continue
                 try:
-                    done = _round(script, target, scenario.connections, length, bench.cores.load)
+                    done = run_round(script, target, scenario.connections, length, bench.cores.load)
                 except LoadFailed as error:
                     targets[name] = _unusable(
                         f"{f'round {number} of {rounds}' if number else 'warm-up'}: {error}", target

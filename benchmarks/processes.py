@@ -106,6 +106,7 @@ def without_machine_paths(line: str, folder: Path) -> str:
 class _Stat:
     """The fields of ``/proc/<pid>/stat`` that are used here (proc(5))."""
 
+    program: str
     state: str
     parent: int
     cpu_seconds: float
@@ -118,9 +119,10 @@ def _stat(pid: int) -> _Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # The program's name is in parentheses and may hold spaces and parentheses itself.
-    fields = text[text.rindex(")") + 2 :].split()
+    program, end = text[text.index("(") + 1 : text.rindex(")")], text.rindex(")") + 2
+    fields = text[end:].split()
     ticks = int(fields[11]) + int(fields[12])
-    return _Stat(fields[0], int(fields[1]), ticks / _CLOCK_TICKS_PER_SECOND, int(fields[19]))
+    return _Stat(program, fields[0], int(fields[1]), ticks / _CLOCK_TICKS_PER_SECOND, int(fields[19]))
 
 
 def _status_bytes(pid: int, field: str) -> int:
@@ -166,6 +168,7 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self._log = log
+        self._stopped = False
         with log.open("wb") as output:
             self._popen = subprocess.Popen(
                 command,
@@ -189,13 +192,25 @@ class Child:
         """Whether it has not ended."""
         return self._popen.poll() is None
 
-    def cpu_seconds(self) -> float:
-        """Return user and system time of its process tree so far."""
-        return sum(stat.cpu_seconds for pid in _tree(self.pid) if (stat := _stat(pid)) is not None)
+    def cpu_seconds(self, program: str | None = None) -> float:
+        """Return user and system time so far of its process tree, or of what in it runs one program."""
+        return sum(
+            stat.cpu_seconds
+            for pid in _tree(self.pid)
+            if (stat := _stat(pid)) is not None and program in (None, stat.program)
+        )
 
-    def memory_bytes(self) -> int:
-        """Return the resident memory of its process tree."""
-        return sum(_status_bytes(pid, "VmRSS") for pid in _tree(self.pid))
+    def memory_bytes(self, program: str | None = None) -> int:
+        """Return the resident memory of its process tree, or of those processes in it that run one program."""
+        return sum(_status_bytes(pid, "VmRSS") for pid in self.processes(program))
+
+    def processes(self, program: str | None = None) -> list[int]:
+        """Return the processes of its tree, or those that run one program."""
+        return [
+            pid
+            for pid in _tree(self.pid)
+            if (stat := _stat(pid)) is not None and stat.state != "Z" and program in (None, stat.program)
+        ]
 
     def forget_peak_memory(self) -> None:
         """Let ``peak_memory_bytes`` begin anew; else it would tell of the imports at start-up."""
@@ -243,7 +258,9 @@ class Child:
         self.wait_for(lambda: accepts(port))
 
     def stop(self) -> None:
-        """End it and all it started: asked first, forced after some seconds."""
+        """End it and all it started: asked first, forced after some seconds; once is enough."""
+        if self._stopped:
+            return  # its process id may be a stranger's by now
         # Noted before it ends: orphans have another parent afterwards and would not be found.
         started = {pid: stat.started_ticks for pid in _tree(self.pid) if (stat := _stat(pid)) is not None}
         try:
@@ -259,6 +276,7 @@ class Child:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             self._popen.wait()
+            self._stopped = True
 
 
 class Children:
@@ -272,15 +290,17 @@ class Children:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         self._environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
-    def start(self, name: str, command: Sequence[str], core: int | None) -> Child:
-        """Start a program on a core.
+    def start(
+        self, name: str, command: Sequence[str], core: int | None, environment: Mapping[str, str] | None = None
+    ) -> Child:
+        """Start a program on a core; ``environment`` is all that it gets instead of ours.
 
         Raises:
             DidNotStart: The program does not exist.
         """
         log = self.folder / f"{len(self._children)}-{name}.log"
         try:
-            child = Child(name, pinned(core, command), log, self._environment)
+            child = Child(name, pinned(core, command), log, environment or self._environment)
         except OSError as error:
             raise DidNotStart(f"{name} cannot be started: {error.strerror}", ()) from error
         self._children.append(child)

@@ -5,7 +5,7 @@ median of the ratios round by round, as the rounds of one number ran next to eac
 is counted, and left out of every figure.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from benchmarks.figures import (

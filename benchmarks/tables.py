@@ -23,10 +23,12 @@ class Goal:
 
 
 def number(value: float) -> str:
+    """Return a figure with as many places as are worth reading."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
 def spread(values: Sequence[float], text: Callable[[float], str] = number) -> str:
+    """Return the median, with the smallest and the largest in brackets."""
     if not values:
         return NONE
     return f"{text(median(values))} ({text(min(values))}-{text(max(values))})"
@@ -38,10 +40,12 @@ def cell(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
     # The first column holds names, the others figures, which read best to the right.
     rule = "|".join([":--", *["--:"] * (len(head) - 1)])
     return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def paired_ratios(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[float]:
+    """Return the ratios round by round, of those rounds in which both have a figure."""
     return [mine / other for mine, other in zip(ours, theirs, strict=False) if mine is not None and other]

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +29,7 @@ from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.control.cloudflare.app import cloudflare_routes
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.tails import TailParts
-from gateway.control.deployments import DEPLOYABLE_VERSIONS, Deployments, WantedShare
+from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
 from gateway.control.migrations import Migrated, create_class
 from gateway.control.scheduler import Scheduler
@@ -37,36 +37,29 @@ from gateway.control.uploads import Uploads
 from gateway.control.workers import Workers
 from gateway.errors import GatewayError
 from gateway.live import LiveTables
-from gateway.model.deployment import Deployment
-from gateway.model.durable_object import ObjectReset
 from gateway.model.request import RequestFacts
 from gateway.model.version import Version, VersionId, WorkerName
-from gateway.model.worker import Namespace, WorkerState
 from gateway.model.worker_code import WorkerdRuntime
 from gateway.moving import Facts, ObjectMoves
 from gateway.observability.logging import set_up_logging
 from gateway.observability.metrics import Recorder, collect
 from gateway.observability.tail import TailHub
 from gateway.observability.traces import SourceMaps, TraceIntake
+from gateway.plane import RunningPlane
 from gateway.proxy.edge import Edge
 from gateway.proxy.server import DataPlane
 from gateway.routing.decide import decide
 from gateway.routing.overrides import can_be_overridden
-from gateway.routing.routes import implied_route
 from gateway.runtime.processes import Processes
-from gateway.runtime.reset_notice import tell_reset
-from gateway.runtime.runner import VersionState
 from gateway.runtime.supervisor import Supervisor
 from gateway.runtime.workerd.binary import WorkerdBinary, find_workerd
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.intake import Intake
-from gateway.runtime.workerd.storage import StoredObject
 from gateway.settings import Address, Settings, WorkerSettings
 from gateway.sources import Sources
 from gateway.store.modules import ModuleStore
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
-from gateway.store.store import ObjectView, RunningRow
 
 log = structlog.get_logger("gateway")
 
@@ -74,11 +67,6 @@ GC_ALLOCATIONS: Final = 20_000
 CONFIG_POLL_SECONDS: Final = 0.3
 FileStamp = tuple[int, int]
 """When a file was changed last, and which file it is: editors replace it."""
-
-SLEEP_AFTER_SECONDS: Final = 60.0
-SLEEP_CHECK_SECONDS: Final = 5.0
-RETIRE_SECONDS: Final = 30.0
-"""R58: in-flight requests of a version that leaves may finish for up to 30 seconds."""
 
 
 class Gateway:
@@ -94,7 +82,6 @@ class Gateway:
     def __init__(self, settings: Settings, file_stamp: FileStamp | None = None) -> None:
         self.settings = settings
         self._file_stamp = file_stamp
-        self._workers = {worker.name: worker for worker in settings.workers}
         self._store = SqliteStore(settings.state)
         self.catalog = Catalog(
             self._store.load_versions(), self._store.load_deployments(), self._store.load_workers()
@@ -118,30 +105,32 @@ class Gateway:
         self.moves = ObjectMoves(
             self.fleet, self.facts, self.catalog, self.objects, self._store, fault=_end_at(os.environ)
         )
-        self.edge = Edge(settings.proxy, self.recorder, self.objects, self._tell_reset, seed=settings.seed)
-        self.data_plane = DataPlane(self.edge)
-        self._tables = LiveTables(
-            self.catalog,
-            self.supervisor.runners,
-            self.data_plane,
-            self.recorder,
-            self.facts,
-            {"country": settings.proxy.country, "colo": settings.proxy.colo, **settings.cf},
+        self.plane = RunningPlane(
+            settings, self.catalog, self.objects, self.facts, self.fleet, self.supervisor, self.moves
         )
+        self.edge = Edge(settings.proxy, self.recorder, self.objects, self.plane.tell_version, seed=settings.seed)
+        self.data_plane = DataPlane(self.edge)
+        request_cf = {"country": settings.proxy.country, "colo": settings.proxy.colo, **settings.cf}
+        tables = LiveTables(
+            self.catalog, self.supervisor.runners, self.data_plane, self.recorder, self.facts, request_cf
+        )
+        self.plane.attach(self.edge, self.data_plane, tables)
         self.deployments = Deployments(
             self._store,
             self.objects,
-            self,
+            self.plane,
             settings.routing,
             new_id=_id_source("deployment", settings.seed),
             clock=time.time,
         )
-        self.workers = Workers(self.catalog, self._store, self, from_file=self._is_from_file, clock=time.time)
+        self.workers = Workers(
+            self.catalog, self._store, self.plane, from_file=self.plane.is_from_file, clock=time.time
+        )
         self.uploads = Uploads(
             self.workers,
             self.deployments,
             self._store,
-            self,
+            self.plane,
             new_id=_id_source("version", settings.seed),
             clock=time.time,
         )
@@ -187,20 +176,20 @@ class Gateway:
         self.fleet.edge_address = _shown(self.address)
         await self._intake.start(self.fleet.gateway_socket)
         await self._start_control()
-        for worker in self.all_workers():
-            self._set_up_objects(worker)
+        for worker in self.plane.all_workers():
+            self.plane.set_up_objects(worker)
         await self.moves.reclaim()
-        for worker in self.all_workers():
+        for worker in self.plane.all_workers():
             await self.moves.restore(worker.name)
         await self._apply(await self.sources.resolve(self.settings))
         # Versions on workerd call each other: none may answer before the others can.
-        on_workerd = [one.id for one in self._wanted_versions() if isinstance(one.runtime, WorkerdRuntime)]
+        on_workerd = [one.id for one in self.plane.wanted_versions() if isinstance(one.runtime, WorkerdRuntime)]
         await self.supervisor.settle(on_workerd, self.settings.proxy.start_seconds)
         await self.data_plane.serve()
         self.edge.spawn(self.objects.keep_flushing())
         self.edge.spawn(self.moves.collect())
         self.edge.spawn(self.scheduler.run())
-        self.edge.spawn(self._let_idle_sleep())
+        self.edge.spawn(self.plane.let_idle_sleep())
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
@@ -238,8 +227,8 @@ class Gateway:
             metrics=self._metrics,
             clock=time.time,
             learn_objects=self.moves.collect_now,
-            storage_bytes=self._storage_bytes,
-            after_pin=lambda worker: self.edge.spawn(self._after_pin(worker)),
+            storage_bytes=self.plane.storage_bytes,
+            after_pin=lambda worker: self.edge.spawn(self.plane.after_pin(worker)),
             allowed_hosts=self.settings.control.hosts,
         )
         crons = cron_routes(self.catalog, self.scheduler, time.time)
@@ -278,11 +267,11 @@ class Gateway:
                 await self._add_new_versions(worker)
             self.settings = settings
             self.deployments.settings = settings.routing
-            self._workers = {worker.name: worker for worker in settings.workers}
-            self.refresh()
+            self.plane.use_settings(settings)
+            self.plane.refresh()
             for worker in settings.workers:
                 await self._deploy_from_file(worker)
-            self.edge.spawn(self._retire_unneeded())
+            self.edge.spawn(self.plane.retire_unneeded())
 
     async def _add_new_versions(self, worker: WorkerSettings) -> None:
         record = self.catalog.record(worker.name)
@@ -333,19 +322,6 @@ class Gateway:
             await self._store.save_worker(migrated.state)
             record.state = migrated.state
 
-    def _set_up_objects(self, worker: WorkerSettings) -> None:
-        record = self.catalog.record(worker.name)
-        fresh = worker.name not in self.objects.workers
-        self.objects.set_worker(
-            worker.name, worker.assignment, {binding.class_name for binding in worker.bindings}
-        )
-        namespaces = record.state.namespaces if record.state else ()
-        self.objects.set_namespaces(worker.name, worker.assignment, namespaces)
-        self.objects.add_versions(worker.name, record.versions.values())
-        if fresh:
-            for deployment in record.deployments:
-                self.objects.activate(deployment)
-
     async def _deploy_from_file(self, worker: WorkerSettings) -> None:
         """Apply the file's deployment when it changed since it was applied last; else stored state wins."""
         if not worker.deployment:
@@ -380,167 +356,6 @@ class Gateway:
             except GatewayError as error:
                 log.error("config.not_applied", error=error.message, remedy=error.remedy)
 
-    # What a deployment needs of us (control.deployments.Plane).
-
-    async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
-        """Get versions running; return what the user should know of those that do not."""
-        versions = list(versions)
-        self.facts.coming = {state.name: state for state in states}
-        await self.supervisor.renew(version for version in versions if not self._is_deployed(version))
-        self.supervisor.ensure(versions)
-        self.refresh()
-        on_workerd = [version for version in versions if isinstance(version.runtime, WorkerdRuntime)]
-        # At start nothing waits, requests wait for their version instead; but objects can only move between
-        # versions that run, or sleep.
-        waiting = versions if self.data_plane.serving else on_workerd
-        await self.supervisor.settle([version.id for version in waiting], self.settings.proxy.start_seconds)
-        runners = self.supervisor.runners
-        return [
-            f"Version {version.label} does not run: {runners[version.id].trouble or 'it is still starting'}."
-            for version in waiting
-            if runners[version.id].state is not VersionState.RUNNING
-        ]
-
-    def _is_deployed(self, version: Version) -> bool:
-        active = self.catalog.record(version.worker).active
-        return active is not None and version.id in active.version_ids
-
-    @contextlib.asynccontextmanager
-    async def deploying(self, deployment: Deployment) -> AsyncIterator[Sequence[RunningRow]]:
-        """Move the Worker's objects to where a deployment wants them, while the body makes it final."""
-        try:
-            async with self.moves.deploying(deployment) as moved:
-                yield moved
-        finally:
-            self.facts.coming = {}
-
-    def refresh(self) -> None:
-        """Route and run by the catalog as it is now; the table is built anew and swapped whole."""
-        workers = self.all_workers()
-        for worker in workers:
-            self._set_up_objects(worker)
-        asleep = [
-            version
-            for worker in workers
-            for version in self.catalog.record(worker.name).deployable(DEPLOYABLE_VERSIONS)
-        ]
-        self.supervisor.ensure(self._wanted_versions(), asleep=asleep)
-        for worker in workers:
-            running = frozenset(
-                one for one, runner in self.supervisor.runners.items() if runner.version.worker == worker.name
-            )
-            self.objects.set_runnable(worker.name, running)
-        self.data_plane.use(self._tables.build(workers, self.settings.routing))
-
-    def all_workers(self) -> list[WorkerSettings]:
-        """Return the Workers of the file, then those that were uploaded and stand in no file."""
-        uploaded = [
-            WorkerSettings(name, (implied_route(name),))
-            for name, record in self.catalog.workers.items()
-            if record.state is not None and name not in self._workers
-        ]
-        return [*self._workers.values(), *uploaded]
-
-    def _is_from_file(self, name: WorkerName) -> bool:
-        return name in self._workers
-
-    def follow_up(self, deployment: Deployment) -> None:
-        """Reset objects that moved and retire versions that nobody needs, in the background."""
-        self.edge.spawn(self._reset_open_objects(deployment.worker))
-        self.edge.spawn(self._settle_and_retire(deployment))
-
-    async def _settle_and_retire(self, deployment: Deployment) -> None:
-        await self.moves.delete_retired(deployment.worker)
-        if self.moves.has_objects(deployment.worker):
-            await self.moves.settle_later(deployment.worker)
-            await self._retire_unneeded()
-        else:
-            await self._retire_unneeded(deployment.code_update.max_delay_seconds)
-
-    async def _after_pin(self, worker: WorkerName) -> None:
-        await self._reset_open_objects(worker)
-        if self.moves.has_objects(worker):
-            await self.moves.settle_later(worker)
-
-    async def check_code(self, version: Version, namespaces: Sequence[Namespace]) -> Sequence[str]:
-        """Start a version's code once; see ``UploadPlane``."""
-        return await self.fleet.check(version, namespaces)
-
-    async def remove_worker(self, name: WorkerName) -> None:
-        """Stop a Worker's versions and delete its objects; the catalog has forgotten it already."""
-        gone = [one for one, runner in self.supervisor.runners.items() if runner.version.worker == name]
-        ending = self.supervisor.release(gone)
-        self.objects.forget_worker(name)
-        self.refresh()
-        self.data_plane.forget(gone)
-        await asyncio.gather(*(runner.stop() for runner in ending))
-        await self.moves.delete_worker(name)
-
-    async def _reset_open_objects(self, worker: WorkerName) -> None:
-        """Close the WebSockets of objects that moved (R57); other objects are judged when they are next used."""
-        open_objects = {key for key in self.edge.tunnels.values() if key is not None and key.worker == worker}
-        for key in sorted(open_objects):
-            reset = self.objects.reset_if_moved(key, time.time())
-            if reset is not None:
-                await self.edge.tell_reset(reset).wait()
-
-    async def _tell_reset(self, reset: ObjectReset) -> None:
-        runner = self.supervisor.runners.get(reset.from_version)
-        if runner is not None and runner.endpoint is not None:
-            await tell_reset(runner.endpoint, reset)
-
-    def _wanted_versions(self) -> list[Version]:
-        """Return all versions that should run: those of the file, and those of the active deployments."""
-        wanted: dict[VersionId, Version] = {}
-        for worker in self.all_workers():
-            record = self.catalog.record(worker.name)
-            ids = [definition.id for definition in worker.versions]
-            ids += sorted(record.active.version_ids) if record.active else []
-            ids += sorted(self.moves.needed_versions(worker.name))
-            wanted.update((version_id, record.versions[version_id]) for version_id in ids)
-        return list(wanted.values())
-
-    async def _retire_unneeded(self, delay_seconds: float = 0.0) -> None:
-        """End the versions that nobody needs any more, once their requests are answered.
-
-        Args:
-            delay_seconds: For so long objects whose update is deferred may still run on them (R60).
-        """
-        await asyncio.sleep(delay_seconds)
-        leaving = self._unneeded()
-        if not leaving:
-            return
-        await self.data_plane.idle(leaving, RETIRE_SECONDS)
-        leaving = self._unneeded() & leaving
-        keep = self._may_sleep() & leaving
-        await asyncio.gather(*(self.supervisor.sleep(version_id) for version_id in keep))
-        leaving -= keep
-        ending = self.supervisor.release(leaving)
-        self.refresh()
-        self.data_plane.forget(leaving)
-        await asyncio.gather(*(runner.stop() for runner in ending))
-
-    def _unneeded(self) -> set[VersionId]:
-        return set(self.supervisor.runners) - {version.id for version in self._wanted_versions()}
-
-    def _may_sleep(self) -> set[VersionId]:
-        """Return the versions on workerd whose version URLs work though they are not deployed."""
-        return {
-            version.id
-            for worker in self.all_workers()
-            for version in self.catalog.record(worker.name).deployable(DEPLOYABLE_VERSIONS)
-            if isinstance(version.runtime, WorkerdRuntime)
-        }
-
-    async def _let_idle_sleep(self) -> None:
-        """End processes that only ran for a version URL, once nobody has asked for a while; for ever."""
-        while True:
-            await asyncio.sleep(SLEEP_CHECK_SECONDS)
-            since = self.edge.now - SLEEP_AFTER_SECONDS
-            for version_id in self._unneeded() & self._may_sleep():
-                if not self.data_plane.is_used(version_id, since):
-                    await self.supervisor.sleep(version_id)
-
     # What versions on workerd ask and tell.
 
     async def _fire(self, version: Version, cron: str, scheduled_time: datetime) -> str:
@@ -561,14 +376,6 @@ class Gateway:
         )
         return decide(facts, live.plan, self.edge.draw).version_id
 
-    async def _storage_bytes(self, worker: WorkerName, view: ObjectView) -> int | None:
-        """Return what an object's files take on disk; ``None`` where the gateway does not keep them."""
-        key = self.moves.key_of(worker, view.class_name)
-        if key is None:
-            return None
-        one = StoredObject(key, bytes.fromhex(view.id))
-        return await asyncio.to_thread(self.fleet.storage(worker).size_bytes, view.running, one)
-
     def _tail_changed(self, worker: WorkerName, listening: bool) -> None:
         (self.facts.tailed.add if listening else self.facts.tailed.discard)(worker)
         for version_id, (version, _) in self.fleet.running.items():
@@ -584,7 +391,7 @@ class Gateway:
     def _status(self) -> GatewayStatus:
         workers = tuple(
             WorkerStatus(worker.name, tuple(route.pattern for route in worker.routes), worker.assignment)
-            for worker in self.all_workers()
+            for worker in self.plane.all_workers()
         )
         path = self.settings.path
         return GatewayStatus(
@@ -660,7 +467,7 @@ async def _serve(settings: Settings, file_stamp: FileStamp | None) -> None:
 def welcome(gateway: Gateway) -> str:
     """Return what ``gateway run`` prints once it serves."""
     lines = [f"edge     {gateway.url}", f"control  {gateway.control_url}"]
-    workers = gateway.all_workers()
+    workers = gateway.plane.all_workers()
     if not workers:
         lines.append("no Worker yet; deploy one with wrangler:")
         lines.append(f"  export CLOUDFLARE_API_BASE_URL={gateway.control_url}/client/v4")

@@ -185,6 +185,7 @@ class ObjectMoves:
         self, relocation: Relocation, worker: WorkerName, split: Split, deployment: Deployment | None
     ) -> Placement:
         """Let calls to the objects that move wait, those included that were first used just now."""
+        await self._learn_from_disk(worker)
         resident = await self._resident(worker)
         while True:
             placement = self._staying(
@@ -209,6 +210,23 @@ class ObjectMoves:
             if version.worker == worker
         }
         return lambda version_id, key, id_: StoredObject(key, id_) in found.get(version_id, ())
+
+    async def _learn_from_disk(self, worker: WorkerName) -> None:
+        """Learn of the objects that a process used before it fell and could tell."""
+        for version_id in self._fleet.unseen & set(self._catalog.record(worker).versions):
+            self._fleet.unseen.discard(version_id)
+            for one in await asyncio.to_thread(self._lying, worker, version_id):
+                self._placing.learn(worker, one.key, one.id, None, self._clock(), at=version_id)
+
+    def _lying(self, worker: WorkerName, version_id: VersionId) -> list[StoredObject]:
+        storage = self._fleet.storage(worker)
+        keys = {table.unique_key for table in self._placing.classes(worker)}
+        return [
+            StoredObject(key, id_)
+            for key in storage.keys(version_id)
+            if key in keys
+            for id_ in storage.ids(version_id, key)
+        ]
 
     def _learn(self, worker: WorkerName, touched: Iterable[tuple[StoredObject, str | None]]) -> bool:
         now, unknown = self._clock(), False
@@ -289,6 +307,10 @@ class ObjectMoves:
 
     async def collect_now(self, only: WorkerName | None = None) -> None:
         """Learn of the objects that were used until now, with the names they were called by."""
+        if self._fleet.unseen:
+            for worker in [only] if only is not None else list(self._catalog.workers):
+                async with self._fleet.locks[worker]:
+                    await self._learn_from_disk(worker)
         for version_id, (version, _) in list(self._fleet.running.items()):
             worker = version.worker
             if only not in (None, worker) or not self._placing.classes(worker):
@@ -344,7 +366,12 @@ class ObjectMoves:
         storage = self._fleet.storage(worker)
         moves: list[Move] = []
         strays: dict[VersionId, list[StoredObject]] = {}
-        for version_id, one in await asyncio.to_thread(_all_objects, self, worker):
+        lying = [
+            (version_id, one)
+            for version_id in storage.versions()
+            for one in await asyncio.to_thread(self._lying, worker, version_id)
+        ]
+        for version_id, one in lying:
             running = self._placing.running(worker, one.key, one.id)
             if running is None:
                 self._placing.learn(worker, one.key, one.id, None, self._clock(), at=version_id)
@@ -400,18 +427,6 @@ class ObjectMoves:
         """Delete all objects of a Worker."""
         self._facts.tables.pop(worker, None)
         await asyncio.to_thread(self._fleet.storage(worker).remove_all)
-
-
-def _all_objects(moves: ObjectMoves, worker: WorkerName) -> list[tuple[VersionId, StoredObject]]:
-    storage = moves._fleet.storage(worker)  # noqa: SLF001 - a part of the class that runs in a thread
-    keys = {table.unique_key for table in moves._placing.classes(worker)}  # noqa: SLF001 - as above
-    return [
-        (version_id, StoredObject(key, id_))
-        for version_id in storage.versions()
-        for key in storage.keys(version_id)
-        if key in keys
-        for id_ in storage.ids(version_id, key)
-    ]
 
 
 def _move(one: Displaced) -> Move:

@@ -36,12 +36,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.control": frozenset({"gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime"}),
     # What `assembly` joins is more than one file: each of these joins some of the parts for one purpose.
     "gateway.live": frozenset({"gateway.routing", "gateway.observability", *JOINED, "gateway.moving"}),
+    "gateway.plane": frozenset({"gateway.routing", *JOINED, "gateway.live", "gateway.moving"}),
     "gateway.moving": frozenset({"gateway.routing", *JOINED, "gateway.handing_over"}),
     "gateway.handing_over": frozenset(JOINED),
     "gateway.assembly": frozenset(
         {
             "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
-            "gateway.live", "gateway.moving",
+            "gateway.live", "gateway.moving", "gateway.plane",
         }
     ),
     # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.

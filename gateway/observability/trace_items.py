@@ -35,6 +35,8 @@ _ID_LENGTH: Final = 21
 _ID_KINDS: Final = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"))
 
 _OWN_FRAME: Final = re.compile(r"(?:^|[\s(])(?:gateway:|__gateway)")
+_FRAME: Final = re.compile(r"\s*at ")
+_WRAPPER: Final = re.compile(r"(\bat (?:async |new )?)Wrapped\b")
 _OK: Final = "ok"
 _EXCEPTION: Final = "exception"
 
@@ -57,7 +59,8 @@ def trace_item(
         return None
     channels = _records(raw.get("diagnosticsChannelEvents"))
     thrown = [event for event in channels if event.get("channel") == EXCEPTION_CHANNEL]
-    exceptions = [_exception(one) for one in (*_records(raw.get("exceptions")), *map(_told, thrown))]
+    told = (*_records(raw.get("exceptions")), *map(_told, thrown))
+    exceptions = [_exception(one, entrypoint if isinstance(entrypoint, str) else None) for one in told]
     event = _event(raw.get("event"))
     started = _number(raw.get("eventTimestamp"))
     item: TraceItem = {
@@ -133,9 +136,15 @@ def redacted_url(url: str) -> str:
     return _WORD.sub(lambda word: REDACTED if _looks_like_id(word[0]) else word[0], url)
 
 
-def without_own_frames(stack: str) -> str:
-    """Return a stack without the frames of the gateway's own modules."""
-    return "\n".join(line for line in stack.split("\n") if not _OWN_FRAME.search(line))
+def user_frames(stack: str, entrypoint: str | None = None) -> str:
+    """Return the frames of a stack that are not the gateway's own, and nothing but frames, as workerd tells them.
+
+    Args:
+        entrypoint: The class that the user exports; V8 speaks of an object by the name of our wrapper around it.
+    """
+    frames = [line for line in stack.split("\n") if _FRAME.match(line) and not _OWN_FRAME.search(line)]
+    shown = "\n".join(frames)
+    return _WRAPPER.sub(lambda match: f"{match[1]}{entrypoint}", shown) if entrypoint else shown
 
 
 def overload_notice(worker: str, lost: int, at_ms: float) -> TraceItem:
@@ -190,10 +199,10 @@ def _event(event: object) -> dict[str, Any] | None:
     return {**event, "request": {**request, "headers": kept}}
 
 
-def _exception(one: Mapping[str, Any]) -> dict[str, Any]:
+def _exception(one: Mapping[str, Any], entrypoint: str | None) -> dict[str, Any]:
     exception = dict(one)
     if isinstance(exception.get("stack"), str):
-        exception["stack"] = without_own_frames(exception["stack"])
+        exception["stack"] = user_frames(exception["stack"], entrypoint)
     return exception
 
 

@@ -157,7 +157,7 @@ class Seen:
         """Hold what was seen to R46 and R56, and return how many moves were seen.
 
         Raises:
-            AssertionError: A call failed, a count was given twice, or memory was lost without a move or kept over one.
+            AssertionError: A call failed, a count came twice, or memory was lost without a move or kept over one.
         """
         assert not self.failures, (len(self.failures), self.failures[:5])
         return sum(self._check_object(name, sorted(uses)) for name, uses in self.uses.items())
@@ -171,14 +171,19 @@ class Seen:
                 assert after.version == before.version, (name, before, after)
                 assert after.memory_count - before.memory_count == passed, ("memory", name, before, after)
             else:
-                assert after.version != before.version or passed > 1, ("memory lost without a move", name, before, after)
+                assert after.version != before.version or passed > 1, (
+                    "memory lost without a move",
+                    name,
+                    before,
+                    after,
+                )
                 assert after.memory_count <= passed, ("memory kept over a move", name, before, after)
                 moves += 1
         return moves
 
 
 async def _use_for_ever(edge: EdgeProcess, host: str, names: Sequence[str], seen: Seen) -> None:
-    """Call one object after another over one kept connection; one that ends is a failure, and another is opened."""
+    """Call one object after another over one kept connection; where that ends, note it and open another."""
     while True:
         async with await Connection.open(edge, host) as connection:
             try:
@@ -216,9 +221,7 @@ async def object_crowd(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def deploy_all(
-    seen: Seen, deployments: Sequence[Callable[[], object]], *, seconds: float = SECONDS
-) -> None:
+async def deploy_all(seen: Seen, deployments: Sequence[Callable[[], object]], *, seconds: float = SECONDS) -> None:
     """Make deployments, spread over a time, and some calls after each; each call blocks in a thread."""
     for deploy in deployments:
         before = seen.calls

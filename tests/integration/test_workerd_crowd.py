@@ -38,7 +38,7 @@ def ten_deployments(worker: Probed, a: str, b: str, c: str) -> list[Callable[[],
 
 
 async def test_ten_deployments_under_load_fail_no_request_and_no_object_lives_twice(edge: EdgeProcess) -> None:
-    """Issue B: no failure but the documented reset, counts rise, memory is lost exactly at moves, one life at a time."""
+    """Issue B: no failure but the reset, counts rise, memory is lost exactly at moves, one life at a time."""
     async with witness() as heard:
         worker = Probed(edge, "crowded", bindings=(*OBJECTS, text("WITNESS", heard.url)))
         a, b, c = worker.deploy_first(), worker.upload(), worker.upload()

@@ -81,9 +81,7 @@ def check_alarms(worker: Probed, expected: dict[str, str]) -> None:
 
 def under_half(before: Before) -> dict[str, str]:
     """Return each object's version under 50% B, 50% A, by hash."""
-    return {
-        name: before.b if point_of(told["id"]) < 50 else before.a for name, told in before.counted.items()
-    }
+    return {name: before.b if point_of(told["id"]) < 50 else before.a for name, told in before.counted.items()}
 
 
 def fall_at(step: str, edge: EdgeProcess) -> None:

@@ -29,7 +29,9 @@ Json = dict[str, Any]
 
 def workerd() -> Path:
     """Return the binary of the newer workerd that ``make`` installs."""
-    return next(path for path in binaries_below(tools.folder_of_newest_workerd(), this_platform()) if path.exists())
+    return next(
+        path for path in binaries_below(tools.folder_of_newest_workerd(), this_platform()) if path.exists()
+    )
 
 
 def edge_config(workers: Sequence[Mapping[str, object]] = (), **gateway: object) -> dict[str, object]:
@@ -109,7 +111,9 @@ class WorkersApi:
     def __init__(self, edge: EdgeProcess) -> None:
         self._edge = edge
 
-    def call(self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json") -> Any:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json"
+    ) -> Any:
         """Return ``result`` of the answer; ``path`` begins behind ``scripts/``.
 
         Raises:
@@ -117,7 +121,7 @@ class WorkersApi:
         """
         url = f"{self._edge.control}/client/v4/accounts/{ACCOUNT}/workers/scripts/{path}"
         headers = {"Authorization": "Bearer token", "Content-Type": content_type}
-        request = urllib.request.Request(url, body, headers, method=method)
+        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - the gateway's own
         try:
             with _DIRECT.open(request, timeout=2 * PATIENCE_SECONDS) as answer:
                 return json.loads(answer.read())["result"]
@@ -130,7 +134,8 @@ class WorkersApi:
         parts = [("metadata", "", "application/json", json.dumps(metadata).encode())]
         parts += [(module.name, f'; filename="{module.name}"', module.kind, module.content) for module in modules]
         body = b"".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\nContent-Type: {kind}\r\n\r\n'.encode()
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n'
+            f"Content-Type: {kind}\r\n\r\n".encode()
             + content
             + b"\r\n"
             for name, file, kind, content in parts
@@ -214,10 +219,20 @@ class Probed:
         """Return the header that chooses the version of the handler."""
         return {} if version is None else {OVERRIDES: f'{self.name}="{version}"'}
 
-    def get(self, target: str, *, through: str | None = None, host: str = "", **headers: str) -> Answer:
+    def get(
+        self,
+        target: str,
+        *,
+        through: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        host: str = "",
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> Answer:
         """Send a request to the Worker over a connection of its own."""
         with Caller(self.edge, self.host) as caller:
-            return caller.call(target, {**self.through(through), **headers}, host=host)
+            fields = {**self.through(through), **(headers or {})}
+            return caller.call(target, fields, method=method, host=host, body=body)
 
     def ask(self, target: str, *, through: str | None = None) -> Any:
         """Return ``result`` of a request whose answer must be good, from the version asked for.

@@ -16,8 +16,8 @@ from gateway.observability.trace_items import (
     redacted,
     redacted_url,
     trace_item,
+    user_frames,
     with_wall_time,
-    without_own_frames,
 )
 from tests.model.examples import A
 from tests.observability.traces_of_workerd import (
@@ -108,6 +108,12 @@ def test_an_exception_of_an_objects_method_is_shown() -> None:
 
     assert found["outcome"] == "exception"
     assert found["exceptions"] == [{**message, "timestamp": 7}]
+
+    # V8 puts the message before the frames, and names the class that our wrapper made.
+    stack = "RangeError: no stock\n    at Wrapped.take (index.js:3:9)\n    at new Wrapped (index.js:1:1)"
+    told = [{"channel": "gateway.exception", "message": {**message, "stack": stack}}]
+    found = item({"rpcMethod": "take"}, entrypoint="Cart", diagnosticsChannelEvents=told)
+    assert found["exceptions"][0]["stack"] == "    at Cart.take (index.js:3:9)\n    at new Cart (index.js:1:1)"
     assert found["diagnosticsChannelEvents"] == []
 
 
@@ -155,7 +161,7 @@ def test_the_gateways_own_headers_and_frames_are_not_shown() -> None:
     assert found["exceptions"][0]["stack"] == (
         "    at Cart.take (index.js:3:9)\n    at async Object.fetch (my-gateway:app.js:1:1)"
     )
-    assert without_own_frames("") == ""
+    assert user_frames("") == ""
 
 
 def test_what_newer_releases_add_to_logs_is_not_sent() -> None:

@@ -72,5 +72,11 @@ def _enveloped(handler: Handler) -> Handler:
 
 
 def error_answer(error: GatewayError, status: int | None = None) -> web.Response:
-    """Return an error in its envelope."""
-    return web.json_response(failure(error), status=status or error.status)
+    """Return an error in its envelope.
+
+    wrangler sends an upload again on 5xx: what only its user can mend is 4xx, a missing workerd for one.
+    """
+    status = status or error.status
+    if error.fault == "client" and status >= web.HTTPInternalServerError.status_code:
+        status = web.HTTPFailedDependency.status_code
+    return web.json_response(failure(error), status=status)

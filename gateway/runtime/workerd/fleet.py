@@ -91,6 +91,9 @@ class Fleet:
         self.locks: defaultdict[WorkerName, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held while a Worker's objects move; its processes do not start meanwhile."""
 
+        self.unseen: set[VersionId] = set()
+        """Versions whose process fell: what it had touched since the last question only its folder knows."""
+
         self.running: dict[VersionId, tuple[Version, WorkerdProcess]] = {}
         self._namespaces: dict[VersionId, tuple[Namespace, ...]] = {}
 
@@ -233,7 +236,8 @@ class Fleet:
 
     def ended(self, version_id: VersionId) -> None:
         """Know that a version's process is no more."""
-        self.running.pop(version_id, None)
+        if self.running.pop(version_id, None) is not None:
+            self.unseen.add(version_id)
 
     def _plan(
         self,

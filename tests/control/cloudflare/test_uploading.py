@@ -17,7 +17,7 @@ from aiohttp import FormData
 from gateway.control.cloudflare import multipart
 from gateway.control.cloudflare.multipart import kind_of
 from gateway.control.workers import bindings_of
-from gateway.errors import InvalidCode, StateUnavailable
+from gateway.errors import InvalidCode, RuntimeUnavailable, StateUnavailable
 from gateway.model.version import WorkerName
 from gateway.model.worker_code import ModuleKind, WorkerdRuntime
 from tests.control.cloudflare.api import (
@@ -229,6 +229,16 @@ async def test_code_that_does_not_start_is_10021_in_workerds_words(api: Api) -> 
 
     assert len(await api.versions()) == 1
     assert len(api.store.load_versions()) == 1
+
+
+async def test_a_missing_workerd_is_no_5xx(api: Api) -> None:
+    """wrangler-api 2, 13: wrangler would send the upload three times."""
+    api.plane.code_trouble = RuntimeUnavailable("no workerd to run versions on")
+
+    error = await api.refused("PUT", "scripts/shop", data=form())
+
+    assert (error["status"], error["code"]) == (424, 90_140)
+    assert "gateway setup workerd" in error["message"]
 
 
 # Bindings that are taken over.

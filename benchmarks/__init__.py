@@ -15,7 +15,9 @@ How the parts fit:
 ``websockets_idle.py`` thousands of silent WebSockets
 ``startup.py``         how long until the sample configuration listens
 ``object_table.py``    a million sticky objects
-``report.py``          figures -> Markdown (pure)
+``workerd/``           versions on workerd beside bare workerd and ``wrangler dev``: requests, calls to
+                       objects, moves, uploads
+``report.py``          figures -> Markdown (pure); ``tables.py`` holds the parts of it that all sections share
 =====================  ==============================================================================
 
 ``jobs.py`` and ``machine.py`` hold what is asked of a proxy and what it is asked on. ``aiohttp_proxy.py``,

@@ -32,6 +32,7 @@ from benchmarks.processes import ROOT, Bench, DidNotStart, plan_cores
 from benchmarks.report import goals, markdown
 from benchmarks.startup import measure_startup
 from benchmarks.websockets_idle import measure_websockets
+from benchmarks.workerd import measure as workerd
 
 RESULTS = Path("benchmarks/RESULTS.md")
 _EVERYONE = (DIRECT, NGINX, HAPROXY, AIOHTTP, GATEWAY)
@@ -84,7 +85,16 @@ LOAD_SCENARIOS = (
         _EVERYONE,
     ),
 )
-SCENARIOS = (*(scenario.name for scenario in LOAD_SCENARIOS), *DIRECTIONS, "websockets", "object-table", "startup")
+WORKERD = "workerd"
+SCENARIOS = (
+    *(scenario.name for scenario in LOAD_SCENARIOS),
+    *DIRECTIONS,
+    "websockets",
+    "object-table",
+    "startup",
+    *workerd.SCENARIOS,
+)
+_NEED_WRK = {*(scenario.name for scenario in LOAD_SCENARIOS), workerd.GET, workerd.CALLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,8 @@ class Plan:
     body_bytes: int
     websockets: int
     idle_seconds: float
+    resident_objects: int
+    dormant_objects: int
     peers_everywhere: bool
 
     def proxies(self, scenario: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,9 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only",
         action="append",
-        choices=SCENARIOS,
+        choices=(*SCENARIOS, WORKERD),
         metavar="SCENARIO",
-        help=f"one of {', '.join(SCENARIOS)}; repeatable",
+        help=f"one of {', '.join(SCENARIOS)}; `{WORKERD}` means all of workerd-*; repeatable",
     )
     parser.add_argument(
         "--output",
@@ -145,10 +157,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     wanted = frozenset(arguments.only or SCENARIOS)
+    if WORKERD in wanted:
+        wanted = wanted - {WORKERD} | set(workerd.SCENARIOS)
     rounds, seconds = arguments.rounds, arguments.seconds
     if arguments.quick:
-        return Plan(wanted, rounds or 1, seconds or 1, 20_000_000, 300, 1.0, peers_everywhere=False)
-    return Plan(wanted, rounds or 7, seconds or 3, 100_000_000, 5_000, 10.0, peers_everywhere=True)
+        return Plan(wanted, rounds or 1, seconds or 1, 20_000_000, 300, 1.0, 50, 500, peers_everywhere=False)
+    return Plan(wanted, rounds or 7, seconds or 3, 100_000_000, 5_000, 10.0, 1_000, 100_000, peers_everywhere=True)
 
 
 def _say(line: str) -> None:
@@ -189,7 +203,10 @@ def measure(plan: Plan, figures: Figures, bench: Bench) -> Figures:
         figures = replace(figures, object_table=object_table.measure())
     if "startup" in plan.wanted:
         figures = replace(figures, startup=measure_startup(part("startup"), plan.rounds))
-    return figures
+    on_workerd = workerd.WorkerdPlan(
+        plan.wanted, part, plan.rounds, plan.seconds, plan.resident_objects, plan.dormant_objects
+    )
+    return replace(figures, workerd=workerd.measure_workerd(on_workerd))
 
 
 def _end_on_signal(number: int, _frame: FrameType | None) -> NoReturn:
@@ -205,8 +222,7 @@ def main(arguments: Sequence[str]) -> int:
         # Said now rather than after ten minutes of measuring.
         parser.error(f"--output: the folder {options.output.parent} does not exist")
     plan = _plan(options)
-    needs_wrk = any(scenario.name in plan.wanted for scenario in LOAD_SCENARIOS)
-    if needs_wrk and (missing := missing_program("wrk")) is not None:
+    if plan.wanted & _NEED_WRK and (missing := missing_program("wrk")) is not None:
         _say(f"error: {missing}; without it no requests can be measured")
         return 1
     signal.signal(signal.SIGTERM, _end_on_signal)

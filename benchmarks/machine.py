@@ -2,6 +2,7 @@
 
 import datetime as dt
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from benchmarks.figures import Machine
 from benchmarks.processes import ROOT
+from benchmarks.workerd.edge import missing_tools
+from tests.node import tools
 
 _PACKAGES = ("uvloop", "httptools", "aiohttp")
 _VERSION_COMMANDS = {"nginx": ["nginx", "-v"], "HAProxy": ["haproxy", "-v"], "wrk": ["wrk", "-v"]}
@@ -39,6 +42,21 @@ def _package_version(name: str) -> str:
         return "not installed"
 
 
+def _npm_versions() -> list[tuple[str, str]]:
+    """Return the versions of what npm installs for tests and benchmarks."""
+    if missing_tools() is not None:
+        return [("workerd and wrangler", "not installed")]
+    folders = {
+        "workerd": tools.folder_of_newest_workerd() / "node_modules" / "workerd",
+        "wrangler": tools.wrangler("4.164.0").parents[1],
+        "Node.js of wrangler": tools.node().parents[1],
+    }
+    return [
+        (name, str(json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"]))
+        for name, folder in folders.items()
+    ]
+
+
 def _gateway_version() -> str:
     """Return the commit, and whether files differ from it (then the figures belong to no commit)."""
     commit = _output(["git", "rev-parse", "--short", "HEAD"])
@@ -61,6 +79,7 @@ def describe_machine(command: str, pinning: str, rounds: int, seconds: int, *, q
     versions = [(name, _program_version(version_command)) for name, version_command in _VERSION_COMMANDS.items()]
     versions.append(("Python", f"{platform.python_implementation()} {platform.python_version()}"))
     versions += [(name, _package_version(name)) for name in _PACKAGES]
+    versions += _npm_versions()
     versions.append(("gateway", _gateway_version()))
     return Machine(
         cpu=_cpu_model(),

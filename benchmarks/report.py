@@ -28,6 +28,7 @@ from benchmarks.figures import (
     WebSocketRow,
 )
 from benchmarks.tables import NONE, Goal, cell, number, paired_ratios, spread, table
+from benchmarks.workerd import report as workerd_report
 
 _LABELS = {
     DIRECT: "no proxy",
@@ -424,6 +425,7 @@ def goals(figures: Figures) -> list[Goal]:
         *_websocket_goals(figures.websockets),
         *_object_goals(figures.object_table),
         *_startup_goals(figures.startup),
+        *workerd_report.goals(figures.workerd),
     ]
 
 
@@ -450,7 +452,7 @@ neighbouring rounds. CPU is user and system time of all processes of a proxy, fr
 that time as a share of the round. A round with errors is counted and left out of the other figures. Every
 proxy is checked before it is measured: status, body, both versions in use, affinity, override and object
 obeyed. nginx and HAProxy run without a log and stream bodies; the gateway runs with everything on that is
-on by default."""
+on by default. What begins with `workerd-` is not pinned to cores."""
     return "\n\n".join(
         [
             "# Benchmark results",
@@ -481,4 +483,5 @@ def markdown(figures: Figures) -> str:
         sections.append(_object_section(figures.object_table))
     if figures.startup is not None:
         sections.append(_startup_section(figures.startup))
+    sections += workerd_report.sections(figures.workerd)
     return "\n\n".join(sections) + "\n"

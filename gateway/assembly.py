@@ -264,7 +264,8 @@ class Gateway:
     async def _apply(self, settings: Settings) -> None:
         async with self._applying:
             for worker in settings.workers:
-                await self._add_new_versions(worker)
+                async with self.workers.lock(worker.name):
+                    await self._add_new_versions(worker)
             self.settings = settings
             self.deployments.settings = settings.routing
             self.plane.use_settings(settings)

@@ -43,7 +43,9 @@ def missing_tools() -> str | None:
 
 def workerd_binary() -> Path:
     """Return the workerd that everybody runs."""
-    return next(path for path in binaries_below(tools.folder_of_newest_workerd(), this_platform()) if path.exists())
+    return next(
+        path for path in binaries_below(tools.folder_of_newest_workerd(), this_platform()) if path.exists()
+    )
 
 
 def worker_code(name: str) -> bytes:
@@ -174,9 +176,7 @@ class Edge:
 
     def deploy_two(self, worker: str) -> tuple[str, str]:
         """Make a Worker with two versions and objects; the first version has all of the traffic."""
-        first = self.deploy_first(
-            worker, "counter.js", bindings=COUNTER_BINDINGS, migrations=COUNTER_CLASSES
-        )
+        first = self.deploy_first(worker, "counter.js", bindings=COUNTER_BINDINGS, migrations=COUNTER_CLASSES)
         # Two versions with the same code are two versions all the same.
         second = self.upload(worker, "counter.js", worker_code("counter.js"), bindings=COUNTER_BINDINGS)
         return first, second

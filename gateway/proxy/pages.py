@@ -71,9 +71,9 @@ def no_route(host: str, path: str, routes: Sequence[str]) -> Problem:
         "no-route",
         "No Worker has this route",
         f"No route matches {host}{path}.",
-        "Add a route to config/gateway.yaml, or use one of those below."
+        "Add a route (to the configuration, or by wrangler triggers deploy), or use one of those below."
         if routes
-        else "No Worker is configured yet: add one to the configuration.",
+        else "There is no Worker yet: deploy one with wrangler, or add one to the configuration.",
         facts=tuple(("route", route) for route in routes),
     )
 

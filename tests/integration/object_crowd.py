@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -138,6 +139,10 @@ class Seen:
         """How many were answered in whatever way."""
         return sum(map(len, self.uses.values())) + self.resets.total() + len(self.failures)
 
+    def has_more_than(self, calls: int) -> bool:
+        """Tell whether so many calls were answered, or one failed."""
+        return self.calls > calls or bool(self.failures)
+
     def note(self, name: str, status: int, body: bytes, handler: str | None) -> None:
         """Note one answer."""
         if status != 200:
@@ -226,4 +231,4 @@ async def deploy_all(seen: Seen, deployments: Sequence[Callable[[], object]], *,
     for deploy in deployments:
         before = seen.calls
         await asyncio.gather(asyncio.to_thread(deploy), asyncio.sleep(seconds / len(deployments)))
-        await eventually(lambda before=before: seen.calls > before + 20 or seen.failures, "more calls")
+        await eventually(partial(seen.has_more_than, before + 20), "more calls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,13 @@ from tests.integration.workers_api import OBJECTS, Probed, by_hash, edge_config,
 @pytest.fixture
 def edge(tmp_path: Path) -> Iterator[EdgeProcess]:
     """A gateway that allows three versions at once."""
-    workers = [by_hash("crowded"), {"name": "steady"}]
-    with running_edge(tmp_path, edge_config(workers, deployments={"max_versions": 3})) as edge:
+    with running_edge(tmp_path, edge_config([by_hash("crowded")], deployments={"max_versions": 3})) as edge:
         yield edge
 
 
 def ten_deployments(worker: Probed, a: str, b: str, c: str) -> list[Callable[[], object]]:
     """Return deployments up and down, with a third version, an upload in between, and a rollback."""
-    splits = [
+    splits: list[list[tuple[str, float]]] = [
         [(a, 80), (b, 20)],
         [(a, 50), (b, 50)],
         [(b, 50), (a, 50)],
@@ -34,7 +34,7 @@ def ten_deployments(worker: Probed, a: str, b: str, c: str) -> list[Callable[[],
         [(c, 100)],
     ]
     rollback: list[Callable[[], object]] = [lambda: worker.edge.api.rollback(worker.name, a)]
-    return [lambda shares=shares: worker.split(*shares) for shares in splits] + rollback
+    return [*(partial(worker.split, *shares) for shares in splits), *rollback]
 
 
 async def test_ten_deployments_under_load_fail_no_request_and_no_object_lives_twice(edge: EdgeProcess) -> None:
@@ -48,7 +48,7 @@ async def test_ten_deployments_under_load_fail_no_request_and_no_object_lives_tw
         moves = seen.check()
         heard.check()
     assert moves > len(seen.uses)
-    assert {version for uses in seen.uses.values() for use in uses for version in [use.version]} == {a, b, c}
+    assert {use.version for uses in seen.uses.values() for use in uses} == {a, b, c}
     assert seen.handlers.keys() == {a, b, c}
     assert set(seen.resets) <= {RESET}
     assert all(len(owners) == 1 for owners in worker.owners_on_disk().values())
@@ -60,8 +60,13 @@ async def test_sticky_objects_under_load_move_only_when_their_version_leaves(edg
         worker = Probed(edge, "steady", bindings=(*OBJECTS, text("WITNESS", heard.url)))
         a, b = worker.deploy_first(), worker.upload()
         async with object_crowd(edge, worker.host) as seen:
-            splits = [[(a, 80), (b, 20)], [(b, 50), (a, 50)], [(a, 20), (b, 80)], [(b, 100), (a, 0)]]
-            await deploy_all(seen, [lambda shares=shares: worker.split(*shares) for shares in splits], seconds=2.0)
+            splits: list[list[tuple[str, float]]] = [
+                [(a, 80), (b, 20)],
+                [(b, 50), (a, 50)],
+                [(a, 20), (b, 80)],
+                [(b, 100), (a, 0)],
+            ]
+            await deploy_all(seen, [partial(worker.split, *shares) for shares in splits], seconds=2.0)
             assert moved(seen) == 0
             await deploy_all(seen, [lambda: worker.split((b, 100))], seconds=0.5)
 

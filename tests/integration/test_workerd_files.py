@@ -1,4 +1,4 @@
-"""Versions of the configuration file on the real workerd: the sample, edits while it runs, mistakes, crons, uploads."""
+"""Versions of the configuration file on the real workerd: the sample, edits, mistakes, crons, uploads."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_an_edit_is_a_new_version_and_no_request_is_lost(project: Path, tmp_path
         before = edge.api.deployment("tracker", "active")
         assert get(edge).text == "one"
         (project / "shop.js").write_text(CODE.format("two"))
-        seen = []
+        seen: list[str] = []
         deadline = time.monotonic() + 30
         while not seen or seen[-1] != "two":
             answer = get(edge)
@@ -175,7 +175,7 @@ def test_what_was_deployed_by_hand_holds_over_a_restart(project: Path, tmp_path:
 
 
 def test_a_file_can_be_uploaded_by_the_command_line(project: Path, tmp_path: Path) -> None:
-    """Design 7, ``gateway versions upload``: the first is deployed (R8), the next is not, its version URL works."""
+    """Design 7, ``gateway versions upload``: the first is deployed (R8), others have their URL."""
     with running_edge(tmp_path / "edge", edge_config()) as edge:
 
         def gateway(*arguments: str) -> str:

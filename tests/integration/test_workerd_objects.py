@@ -196,10 +196,11 @@ def slow_calls(pool: ThreadPoolExecutor, worker: Probed, ms: int, through: str) 
     """Begin a call of each object that takes a while, and return once all are under way."""
     before = worker.counted(names(8))
     calls = {name: pool.submit(worker.rpc, name, "slow", ms, through=through) for name in names(8)}
-    for name in names(8):
-        wait_for(
-            lambda name=name: worker.rpc(name, "look")["memoryCount"] > before[name]["memoryCount"], "its call"
-        )
+
+    def under_way() -> bool:
+        return all(worker.rpc(name, "look")["memoryCount"] > before[name]["memoryCount"] for name in calls)
+
+    wait_for(under_way, "the calls")
     return calls
 
 

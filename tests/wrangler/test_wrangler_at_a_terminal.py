@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.wrangler.conftest import MakeProject
+from tests.wrangler.making import MakeProject, with_both_wranglers
 
 SPACE, ENTER, DOWN = " ", "\r", "\x1b[B"
 
 
+@with_both_wranglers
 def test_versions_deploy_asks(make_project: MakeProject) -> None:
     """R102: a multi-select, then one percentage each, then the message; the answers become the deployment."""
     project = make_project("tracker", "asked")

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.integration.http_client import Caller
 from tests.integration.waiting import wait_for
-from tests.wrangler.conftest import MakeProject
+from tests.wrangler.making import MakeProject, with_both_wranglers
 from tests.wrangler.wrangler import Project, Running
 
 
@@ -62,6 +62,7 @@ def event(tail: Running, matches: Callable[[dict[str, Any]], bool], what: str) -
     return wait_for(lambda: next(filter(matches, events_of(tail.out)), None), what)
 
 
+@with_both_wranglers
 def test_tail_as_json(make_project: MakeProject) -> None:
     """R112: what the API sends for requests, objects, alarms and crons, as programs read it."""
     project = make_project("tracker", "tailed", triggers={"crons": ["7 4 * * *"]})
@@ -100,6 +101,7 @@ def test_tail_as_json(make_project: MakeProject) -> None:
     assert "x-gateway-" not in everything.lower()
 
 
+@with_both_wranglers
 def test_tail_for_people(make_project: MakeProject) -> None:
     """It says that it listens, then a line for each request and one for each log."""
     project = make_project("tracker", "pretty")
@@ -118,6 +120,7 @@ def test_tail_for_people(make_project: MakeProject) -> None:
     assert "(log) page hello" in shown
 
 
+@with_both_wranglers
 def test_a_tail_shows_only_what_was_asked_for(make_project: MakeProject) -> None:
     """R106: one version, and only what failed."""
     project = make_project("tracker", "filtered")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.edge_process import EdgeProcess, running_edge
-from tests.wrangler.conftest import NEWEST, OLD, MakeProject, edge_with_workerd
+from tests.wrangler.making import NEWEST, OLD, MakeProject, edge_with_workerd, with_both_wranglers, worker_name
 from tests.wrangler.trackers import Trackers
 from tests.wrangler.wrangler import Project
 
@@ -15,15 +15,10 @@ OBJECTS = [f"visitor-{number}" for number in range(40)]
 LATER = [f"late-visitor-{number}" for number in range(40)]
 
 
-def worker_name(rule: str, version: str) -> str:
-    """Return the name that ``make_project`` gives."""
-    return f"tutorial-{rule}-{version.replace('.', '-')}"
-
-
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeProcess]:
     """A gateway whose file sets the rule of two Workers and leaves their versions to wrangler."""
-    names = [worker_name("hash", version) for version in (NEWEST, OLD)]
+    names = [worker_name("tutorial-hash", version) for version in (NEWEST, OLD)]
     config = {"workers": [{"name": name, "durable_objects": {"assignment": "hash"}} for name in names]}
     with running_edge(edge_with_workerd(tmp_path_factory.mktemp("edge")), config) as edge:
         yield edge
@@ -52,12 +47,22 @@ def by_point(trackers: Trackers, names: list[str], b: str, percentage: int, a: s
     return {name: b if point < percentage else a for name, point in trackers.points(names).items()}
 
 
-@pytest.mark.parametrize("rule", ["hash", "sticky"])
-def test_the_tutorial(make_project: MakeProject, rule: str) -> None:
-    """R46-R50: objects have one version each, whoever calls; B only gains; memory is lost exactly at a move.
+@with_both_wranglers
+def test_the_tutorial_where_percentages_move_objects(make_project: MakeProject) -> None:
+    """R46-R50, ``hash``: Cloudflare's pages; each object's version follows from its id, and B only gains."""
+    follow_the_tutorial(make_project, "hash")
 
-    ``hash`` moves objects as B grows, as on Cloudflare's pages. ``sticky`` moves none while A is deployed,
-    and gives new objects the new percentages (S1).
+
+@with_both_wranglers
+def test_the_tutorial_where_objects_stay(make_project: MakeProject) -> None:
+    """S1, ``sticky``: none moves while its version is deployed; new objects get the new percentages."""
+    follow_the_tutorial(make_project, "sticky")
+
+
+def follow_the_tutorial(make_project: MakeProject, rule: str) -> None:
+    """Deploy A; upload B; 50%, 80%, 100% of B.
+
+    At each step an object has one version, whoever calls, and loses its memory exactly when it moves.
     """
     project = make_project("tracker", f"tutorial-{rule}")
     trackers = Trackers(project)
@@ -96,7 +101,6 @@ def test_the_tutorial(make_project: MakeProject, rule: str) -> None:
     assert picture(trackers, everyone, (b,)) == dict.fromkeys(everyone, b)
 
 
-@pytest.mark.parametrize("version", [NEWEST])
 def test_objects_in_use_wait_for_their_update_unless_it_is_immediate(make_project: MakeProject) -> None:
     """R60-R62: the newest wrangler defers by default; assigned and running version part; ``immediate`` ends it."""
     project = make_project("tracker", "deferred")

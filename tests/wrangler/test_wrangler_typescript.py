@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tests.integration.http_client import Caller
-from tests.wrangler.conftest import MakeProject
+from tests.wrangler.making import MakeProject, with_both_wranglers
 
 
+@with_both_wranglers
 def test_a_typescript_worker_is_deployed(make_project: MakeProject) -> None:
     """Types, an enum, an import without extension, a text module and a JSON variable reach the edge."""
     project = make_project("typed", "typed")

@@ -300,7 +300,7 @@ class _Api:
         name, reference = request.match_info["class"], request.match_info["object"]
         id_ = self._parts.objects.find_id(record.name, name, reference)
         if id_.hex() != reference.lower():
-            return ObjectKey(record.name, name, reference)
+            return ObjectKey(record.name, name, reference, id_)
         view, _ = await self._parts.objects.show(record.name, name, id_, self._parts.clock())
         return ObjectKey(record.name, name, view.name or "", id_)
 

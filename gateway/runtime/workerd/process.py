@@ -168,7 +168,7 @@ class WorkerdProcess:
 
 def complaint(lines: Iterable[str]) -> str:
     """Return what workerd said of code that it does not start: message, file, line and column."""
-    told = [_CONFIG_PLACE.sub("", line) for line in lines if " warning: " not in line]
+    told = [_CONFIG_PLACE.sub("", line) for line in lines if " warning: " not in line and "__Gateway" not in line]
     return "\n".join(told).strip() or "workerd ended without a word"
 
 

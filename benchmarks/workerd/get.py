@@ -50,7 +50,7 @@ def measure_get(bench: Bench, rounds: int, seconds: int) -> Mapping[str, Workerd
     script.write_text(REPORT_LUA, encoding="utf-8")
     rows: dict[str, _Row | NotMeasured] = {}
     with Children(bench) as children:
-        for name, start in start_each(bench, children, min(rounds, STARTS)).items():
+        for name, start in start_each(children, min(rounds, STARTS)).items():
             try:
                 rows[name] = _Row(start())
             except DidNotStart as error:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 from benchmarks.figures import MoveResult, MoveRound, MoveRow
 from benchmarks.processes import Bench, Children
@@ -54,7 +55,7 @@ class _Caller:
         finally:
             connection.close()
 
-    def __enter__(self) -> "_Caller":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import BARE_WORKERD, GATEWAY, WRANGLER_DEV
-from benchmarks.processes import LOOPBACK, Bench, Child, Children, free_port
+from benchmarks.processes import LOOPBACK, Child, Children, free_port
 from benchmarks.workerd.edge import COMPATIBILITY_DATE, WORKERS, Edge, wait_for_answer, workerd_binary
 from tests.node import tools
 
@@ -96,7 +96,7 @@ def start_wrangler_dev(children: Children, name: str, file: str) -> Running:
 
 def start_often(start: Callable[[str], Running], times: int) -> Running:
     """Start something again and again, and let the last one run; each start gets a name of its own."""
-    seconds = []
+    seconds: list[float] = []
     while True:
         began = time.perf_counter()
         running = start(f"start-{len(seconds)}")
@@ -106,7 +106,7 @@ def start_often(start: Callable[[str], Running], times: int) -> Running:
         running.child.stop()
 
 
-def start_each(bench: Bench, children: Children, times: int) -> dict[str, Callable[[], Running]]:
+def start_each(children: Children, times: int) -> dict[str, Callable[[], Running]]:
     """Return, for each way to run the Worker that answers "ok", what starts it."""
     worker = {"name": "ok", "routes": ["*/*"]}
     edge = Edge(children, children.folder / GATEWAY, [worker])

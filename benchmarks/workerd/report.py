@@ -202,7 +202,8 @@ def _upload_section(result: UploadResult | NotMeasured) -> str:
         return "\n\n".join([title, *_reason("uploads", result)])
     note = (
         "The upload as wrangler sends it (`POST versions`), checked by workerd before it is acknowledged; then the"
-        f" first request through the version's URL, which starts its process. {len(result.acknowledged_ms)} of each."
+        f" first request through the version's URL, which starts its process."
+        f" {len(result.acknowledged_ms)} of each."
     )
     rows = [
         ["upload acknowledged", spread(result.acknowledged_ms)],

@@ -177,6 +177,8 @@ def created(answer: CreatedDeployment, style: Style) -> str:
     new = answer["deployment"]
     moved = f"{percent(answer['moved_percentage'])} of all affinity keys"
     if answer["dry_run"]:
+        if answer["moved_objects"]:
+            moved += f" and {answer['moved_objects']:,} known objects"
         head = f"Dry run: {printable(new['worker'])} would get {split(new['versions'])}."
         return f"{head}\n{moved} would change their version. Nothing was changed."
     head = style.paint(f"Deployment {new['number']} of {printable(new['worker'])} is active:", "green")
@@ -185,7 +187,9 @@ def created(answer: CreatedDeployment, style: Style) -> str:
 
 def change(before: Deployment | None, preview: CreatedDeployment, style: Style) -> str:
     """Return the current and the new split side by side, to be confirmed."""
-    moved = f"{percent(preview['moved_percentage'])} of all affinity keys change their version"
+    objects = preview["moved_objects"]
+    which = f" and {objects:,} known objects" if objects else ""
+    moved = f"{percent(preview['moved_percentage'])} of all affinity keys{which} change their version"
     return fields(
         [
             ("now", split(before["versions"]) if before else "no deployment"),

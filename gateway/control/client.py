@@ -127,6 +127,7 @@ class CreatedDeployment(TypedDict):
     deployment: Deployment
     warnings: list[str]
     moved_percentage: float
+    moved_objects: int | None
     dry_run: bool
 
 

@@ -56,6 +56,7 @@ class ObjectActivation(Protocol):
     async def begin_activation(self, worker: WorkerName) -> None: ...  # noqa: D102
     def activate(self, deployment: Deployment) -> None: ...  # noqa: D102
     def end_activation(self, worker: WorkerName) -> None: ...  # noqa: D102
+    async def count_moving(self, deployment: Deployment) -> int | None: ...  # noqa: D102
 
 
 class Plane(Protocol):
@@ -112,11 +113,13 @@ class Created:
 
     Args:
         moved_percentage: Share of all affinity keys whose version changes, 0-100.
+        moved_objects: Known objects whose version would change, where only that was asked (``dry_run``).
     """
 
     deployment: Deployment
     warnings: tuple[str, ...]
     moved_percentage: float
+    moved_objects: int | None = None
 
 
 class Deployments:
@@ -177,12 +180,13 @@ class Deployments:
             moved = (
                 change_between(split_of(before.versions), split_of(deployment.versions)).moved if before else 0.0
             )
-            if not dry_run:
-                versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
-                changed = [(record, worker_state)] if worker_state is not None else []
-                changed += [giver] if giver is not None else []
-                warnings += await self._plane.prepare(versions, [state for _, state in changed])
-                await self._make_active(record, deployment, notes, changed)
+            if dry_run:
+                return Created(deployment, tuple(warnings), moved, await self._objects.count_moving(deployment))
+            versions = [record.versions[version_id] for version_id in sorted(deployment.version_ids)]
+            changed = [(record, worker_state)] if worker_state is not None else []
+            changed += [giver] if giver is not None else []
+            warnings += await self._plane.prepare(versions, [state for _, state in changed])
+            await self._make_active(record, deployment, notes, changed)
             return Created(deployment, tuple(warnings), moved)
 
     async def rollback(self, record: WorkerRecord, reference: str | None, message: str) -> Created:

@@ -54,6 +54,10 @@ FLUSH_SECONDS: Final = 0.5
 FLUSH_ROWS: Final = 5_000
 """Rows in one write, so that neither the loop nor the disk is busy for long."""
 
+MOST_COUNTED: Final = 200_000
+COUNTED_AT_ONCE: Final = 2_000
+"""Objects asked for in one go before others get their turn on the loop."""
+
 NAMED_ID_LENGTH: Final = 64
 
 
@@ -393,6 +397,29 @@ class ObjectTable:
         if known is not None and known.activation is not None:
             known.activation.set()
             known.activation = None
+
+    async def count_moving(self, deployment: Deployment) -> int | None:
+        """Return how many known objects would get another version; ``None`` where they are too many to ask."""
+        known = self._workers.get(deployment.worker)
+        if known is None:
+            return 0
+        tables = list(known.classes.values())
+        if sum(len(table.rows) for table in tables) > MOST_COUNTED:
+            return None
+        step, moving = step_of(deployment), 0
+        for table in tables:
+            for count, id_ in enumerate(list(table.rows), 1):
+                moving += self._would_move(known, table, id_, step)
+                if count % COUNTED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return moving
+
+    def _would_move(self, known: WorkerObjects, table: ClassTable, id_: bytes, step: DeploymentStep) -> bool:
+        row, point, pin = table.rows[id_], point_of_object(id_), table.pins.get(id_)
+        pins = () if pin is None else (PinInterval(known.version_of[pin], 0, None),)
+        held = Assignment(known.version_of[table.version[row]], table.deployment[row])
+        now = follow_pinned(point, held, known.steps[table.judged[row] :], known.rule, pins)
+        return follow_pinned(point, now, (step,), known.rule, pins).version_id != now.version_id
 
     def reset_if_moved(self, key: ObjectKey, now: float) -> ObjectReset | None:
         """Judge an object that holds a WebSocket, and return the reset if its version changed."""

@@ -69,6 +69,7 @@ def created(*pairs: tuple[str, float], **changes: Any) -> dict[str, Any]:
         "deployment": deployment(3, *pairs, active=True),
         "warnings": [],
         "moved_percentage": 10,
+        "moved_objects": 3,
         "dry_run": False,
         **changes,
     }

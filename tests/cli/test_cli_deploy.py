@@ -192,7 +192,7 @@ def test_on_a_terminal_the_change_is_shown_and_confirmed(
     assert (
         "now:   v1 (11111111) 90%, v2 (22222222) 10%\nnew:   v1 (11111111) 50%, v2 (22222222) 50%" in result.stdout
     )
-    assert "40% of all affinity keys change their version" in result.stdout
+    assert "40% of all affinity keys and 3 known objects change their version" in result.stdout
     assert result.stderr.count(warning) == 1
     bodies = api.asked("POST", DEPLOYMENTS)
     assert [body.body.get("dry_run") for body in bodies] == [True, None][:deployments]

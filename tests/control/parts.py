@@ -97,6 +97,9 @@ class FakeObjects:
     def activate(self, deployment: Deployment) -> None:
         self.plane.calls.append(f"activate {deployment.number}")
 
+    async def count_moving(self, deployment: Deployment) -> int | None:
+        return 7 if deployment.number else None
+
     def end_activation(self, worker: WorkerName) -> None:
         self.plane.calls.append(f"end {worker}")
         self.waiting = False

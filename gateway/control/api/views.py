@@ -96,6 +96,7 @@ def created_view(record: WorkerRecord, created: Created, *, dry_run: bool) -> Js
         "deployment": deployment_view(record, created.deployment),
         "warnings": list(created.warnings),
         "moved_percentage": created.moved_percentage,
+        "moved_objects": created.moved_objects,
         "dry_run": dry_run,
     }
 

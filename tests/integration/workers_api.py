@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlencode
 
 from gateway.runtime.workerd.binary import this_platform
+from gateway.runtime.workerd.control import resident
 from gateway.runtime.workerd.places import binaries_below
 from tests.integration.edge_process import EdgeProcess
 from tests.integration.http_client import OVERRIDES, Answer, Caller
@@ -265,7 +266,16 @@ class Probed:
         """Return the version each object runs, in its own words."""
         return {name: str(self.rpc(name, "look")["version"]) for name in names}
 
-    # Files.
+    # Processes and files.
+
+    def pid(self, version: str) -> int:
+        """Return the process of a version, since the gateway's last start."""
+        started = self.edge.log("version.started")
+        return [int(line["pid"]) for line in started if line["version"] == version[:8]][-1]
+
+    def resident(self, version: str) -> set[str]:
+        """Return the ids of the objects in memory of a version's process: it has their files open."""
+        return {one.id.hex() for one in resident(self.pid(version))}
 
     @property
     def folder(self) -> Path:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -47,7 +48,7 @@ class WorkerdProcess:
         self._processes = processes
         self._on_line = on_line
         self._output = asyncio.create_task(self._read_output())
-        self._pipe: asyncio.ReadTransport | None = None
+        self._reports: asyncio.StreamWriter | None = None
 
     @property
     def pid(self) -> int:
@@ -69,7 +70,8 @@ class WorkerdProcess:
         await asyncio.to_thread(_write_private, folder / "config.capnp", text)
         for name in (*SOCKETS, DEBUG):
             plan.sockets[name].unlink(missing_ok=True)  # workerd does not remove one that is left over
-        reading, writing = os.pipe()
+        # No pipe: uvloop closes the number of a pipe's end twice, and by then it can be another's.
+        ours, theirs = socket.socketpair()
         try:
             process = await processes.start(
                 [
@@ -77,23 +79,23 @@ class WorkerdProcess:
                     "serve",
                     "--experimental",
                     "-I/",
-                    f"--control-fd={writing}",
+                    f"--control-fd={theirs.fileno()}",
                     f"--debug-port=unix:{plan.sockets[DEBUG]}",
                     str(folder / "config.capnp"),
                 ],
                 cwd=folder,
                 env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder)},
-                pass_fds=(writing,),
+                pass_fds=(theirs.fileno(),),
             )
         except BaseException:
-            os.close(reading)
+            ours.close()
             raise
         finally:
-            os.close(writing)
+            theirs.close()
         started = cls(process, processes, on_line)
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await started._until_ready(reading)
+                await started._until_ready(ours)
         except TimeoutError:
             await started.kill()
             raise InvalidCode(f"it did not listen within {READY_SECONDS:g} s") from None
@@ -102,12 +104,9 @@ class WorkerdProcess:
             raise
         return started
 
-    async def _until_ready(self, reading: int) -> None:
-        """Read the control pipe until every socket listens; it stays open, or a later write would end workerd."""
-        reader = asyncio.StreamReader()
-        self._pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
-        )
+    async def _until_ready(self, ours: socket.socket) -> None:
+        """Read what workerd reports until every socket listens; ours stays open: a failed report ends it."""
+        reader, self._reports = await asyncio.open_connection(sock=ours)
         waiting = {*SOCKETS, DEBUG}
         while waiting:
             line = await reader.readline()
@@ -122,7 +121,7 @@ class WorkerdProcess:
         code = await self._process.wait()
         await self._processes.ended(self._process)
         await self._output
-        self._close_pipe()
+        self._close_reports()
         if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
         return f"its process ended with exit code {code}"
@@ -141,11 +140,11 @@ class WorkerdProcess:
         await self._processes.ended(self._process)
         await self._process.wait()
         self._output.cancel()
-        self._close_pipe()
+        self._close_reports()
 
-    def _close_pipe(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
+    def _close_reports(self) -> None:
+        if self._reports is not None:
+            self._reports.close()
 
     async def _read_output(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - asked for at the start

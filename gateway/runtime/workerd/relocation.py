@@ -69,6 +69,8 @@ class Relocation:
         alarms = await asyncio.to_thread(self._alarms, moves)
         self._carried = list(moves)
         await asyncio.to_thread(self._storage.carry, moves)
+        # One that was started meanwhile ends by itself, but has opened a file that is another version's by now.
+        await self._until_closed({move.object for move in moves})
         soon = int(time.time() * 1000) + ALARM_MARGIN_MS
         await asyncio.gather(
             *(
@@ -87,6 +89,9 @@ class Relocation:
         if leaving:
             await self._fleet.control(version_id).release(sorted(leaving))
             await until_closed(pid, leaving)
+
+    async def _until_closed(self, objects: set[StoredObject]) -> None:
+        await asyncio.gather(*(until_closed(pid, objects) for pid in self._live.values()))
 
     def _alarms(self, moves: Iterable[Move]) -> dict[VersionId, dict[StoredObject, int]]:
         """Return the alarms that go along, by new owner.

@@ -239,6 +239,12 @@ const WAYS = {
   async plain({ env, name }) {
     return (await env.PLAIN.get(env.PLAIN.idFromName(name)).fetch("http://inside/")).json();
   },
+  async useMany({ env, url }) {
+    const count = Number(url.searchParams.get("count"));
+    const uses = [];
+    for (let number = 0; number < count; number += 1) uses.push(env.COUNTER.getByName(`many-${number}`).count());
+    return (await Promise.all(uses)).filter(({ storedCount }) => storedCount === 1).length;
+  },
   async keptStub({ stub, env, url }) {
     await stub.look();
     // The test makes the object move meanwhile.

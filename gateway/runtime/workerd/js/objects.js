@@ -96,27 +96,18 @@ function administered(fetch, ctx, key) {
 }
 
 /**
- * An object that was started while it moves, or where it does not belong: by an alarm, or through ctx.exports.
- * It waits for the end of the move. Then it is the user's object if it belongs here, else it passes calls on; an
- * alarm is not passed on, since the object took it along.
+ * An object that was started where it does not belong: through ctx.exports, or by an alarm that it left behind when it
+ * moved. It passes calls on; the alarm goes nowhere, since the object took it along.
  */
-function late(ctx, key, id, construct) {
+function elsewhere(ctx, key, id) {
   const S = state();
-  let real;
-  let settled = false;
-  ctx.blockConcurrencyWhile(async () => {
-    await S.settled(id);
-    if (S.runsHere(id)) real = construct();
-    settled = true;
-  });
-  const away = () => S.remote(S.worker, S.owner(id), key, id, ctx.id.name);
+  const there = () => S.remote(S.worker, S.owner(id), key, id, ctx.id.name);
   const events = {
-    fetch: administered((request) => (real ? real.fetch(request) : away().fetch(request)), ctx, `${key}:${id}`),
-    alarm: (info) => real?.alarm(info),
-    webSocketMessage: (socket, message) =>
-      real ? real.webSocketMessage(socket, message) : socket.close(1012, SOCKET_RESET),
-    webSocketClose: (...args) => real?.webSocketClose?.(...args),
-    webSocketError: (...args) => real?.webSocketError?.(...args),
+    fetch: administered((request) => there().fetch(request), ctx, `${key}:${id}`),
+    alarm: () => {},
+    webSocketMessage: (socket) => socket.close(1012, SOCKET_RESET),
+    webSocketClose: () => {},
+    webSocketError: () => {},
   };
   return new Proxy(
     {},
@@ -124,10 +115,8 @@ function late(ctx, key, id, construct) {
       get(_target, property) {
         if (Object.hasOwn(events, property)) return events[property];
         if (typeof property === "symbol" || property === "then") return undefined;
-        if (real) return Reflect.get(real, property);
         // A native property serves calls, reads and pipelining alike; wrapped in a function it would not.
-        if (settled) return away()[property];
-        return (...args) => (real ? real[property](...args) : away()[property](...args));
+        return there()[property];
       },
     },
   );
@@ -145,7 +134,12 @@ export function wrapClass(name, key, User) {
       const id = String(ctx.id);
       const whole = `${key}:${id}`;
       if (S.admin.has(whole)) return new Admin(ctx, env);
-      if (!S.runsHere(id)) return late(ctx, key, id, () => new Wrapped(ctx, env));
+      if (S.isMoving(id)) {
+        // At once, or its file would be open while it is handed over. An alarm is tried again by workerd.
+        ctx.abort(RESET);
+        throw new Error(RESET);
+      }
+      if (S.owner(id) !== S.version) return elsewhere(ctx, key, id);
       S.touch(key, id, ctx.id.name);
       noteSockets(ctx, whole);
       super(ctx, env);

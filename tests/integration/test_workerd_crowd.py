@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.edge_process import EdgeProcess, running_edge
 from tests.integration.object_crowd import RESET, Seen, deploy_all, object_crowd, witness
+from tests.integration.waiting import eventually
 from tests.integration.workers_api import OBJECTS, Probed, by_hash, edge_config, text
 
 
@@ -69,6 +70,7 @@ async def test_sticky_objects_under_load_move_only_when_their_version_leaves(edg
             await deploy_all(seen, [partial(worker.split, *shares) for shares in splits], seconds=2.0)
             assert moved(seen) == 0
             await deploy_all(seen, [lambda: worker.split((b, 100))], seconds=0.5)
+            await eventually(lambda: moved(seen) == len(seen.uses), "every object in the version that is left")
 
         assert seen.check() == len(seen.uses)
         heard.check()

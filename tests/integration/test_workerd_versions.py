@@ -1,4 +1,4 @@
-"""What one version on workerd is given and how it is reached: URLs, bindings, modules, ``request.cf``, its errors."""
+"""What a version on workerd is given and how it is reached: URLs, bindings, modules, ``request.cf``, errors."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ export default {
 
 
 def test_modules_of_every_kind_are_imported_by_relative_paths(edge: EdgeProcess) -> None:
-    """Wrangler-api, section 4: text, data, WebAssembly, JSON, CommonJS, names with folders and a leading ``./``."""
+    """Wrangler-api, section 4: text, data, WebAssembly, JSON, CommonJS, names with folders and with ``./``."""
     worker = Probed(edge, "modules", bindings=())
     worker.put(
         module(MODULES),

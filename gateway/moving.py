@@ -57,6 +57,13 @@ class Facts:
         state = self.coming.get(worker) or (record.state if record else None)
         return state.namespaces if state else ()
 
+    def worker_with(self, unique_key: str) -> WorkerName | None:
+        """Return the Worker that has a namespace now."""
+        for name in self._catalog.workers:
+            if any(one.unique_key == unique_key for one in self.namespaces(name)):
+                return name
+        return None
+
     def split(self, worker: WorkerName) -> Split | None:
         """Return the active split of a Worker."""
         record = self._catalog.workers.get(worker)

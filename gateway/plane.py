@@ -101,6 +101,9 @@ class RunningPlane:
         try:
             async with self._moves.deploying(deployment) as moved:
                 yield moved
+        except BaseException:
+            self._edge.spawn(self.retire_unneeded())
+            raise
         finally:
             self._facts.coming = {}
 

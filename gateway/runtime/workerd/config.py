@@ -18,6 +18,9 @@ SOCKETS: Final = ("http", "control", "objects", "events", "relay", "tail")
 
 DEBUG: Final = "debug-port"
 CF_HEADER: Final = "x-gateway-cf"
+HIDDEN: Final = "__GATEWAY_"
+"""Begins the names of bindings that are not the user's; ``hide.js`` takes them out of ``env``."""
+
 MAIN: Final = "__gateway/main.js"
 VERSION_API_FLAG: Final = "enable_version_api"
 _OUR_DATE: Final = "2026-01-01"
@@ -143,6 +146,7 @@ def main_module(plan: ProcessPlan) -> str:
     """Return the module that stands before the user's: their exports, with the classes and the default wrapped."""
     user = json.dumps(f"../{module_name(plan.runtime.main_module)}")
     lines = [
+        'import "./hide.js";',  # before the user's modules see env
         f"import * as User from {user};",
         'import { wrapClass } from "./objects.js";',
         'import { Control, ObjectCalls, ObjectRequests } from "./entrypoints.js";',
@@ -163,7 +167,7 @@ def main_module(plan: ProcessPlan) -> str:
 
 
 def _user_worker(plan: ProcessPlan) -> str:
-    ours = ["objects.js", "entrypoints.js", "version_api.js"]
+    ours = ["hide.js", "objects.js", "entrypoints.js", "version_api.js"]
     modules = [
         f'(name = "{MAIN}", esModule = {quoted(main_module(plan))})',
         *(f'(name = "__gateway/{name}", esModule = {_embedded(_SCRIPTS / name)})' for name in ours),
@@ -205,7 +209,7 @@ def _hidden_namespaces(plan: ProcessPlan) -> Iterable[str]:
     for one in plan.namespaces:
         if one.class_name not in bound:
             yield _namespace_binding(
-                f"__GATEWAY_{one.class_name}", plan.version.worker, one.unique_key, one.class_name
+                f"{HIDDEN}{one.class_name}", plan.version.worker, one.unique_key, one.class_name
             )
 
 

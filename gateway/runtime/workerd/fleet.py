@@ -42,6 +42,9 @@ class WorkerFacts(Protocol):
     def namespaces(self, worker: WorkerName) -> Sequence[Namespace]:
         """Return a Worker's Durable Object namespaces."""
 
+    def worker_with(self, unique_key: str) -> WorkerName | None:
+        """Return the Worker that has a namespace now."""
+
     def split(self, worker: WorkerName) -> Split | None:
         """Return the active split of a Worker, or ``None`` before its first deployment."""
 
@@ -255,18 +258,21 @@ class Fleet:
         if warning:
             on_warning(warning)
         dropped = self._dropped_flags[version.id]
+        if namespaces is None:
+            namespaces = self.facts.namespaces(version.worker)
+        foreign = self._foreign(version, runtime, namespaces)
         return ProcessPlan(
             version=version,
             runtime=runtime,
             compatibility_date=used.isoformat(),
             compatibility_flags=tuple(flag for flag in runtime.compatibility_flags if flag not in dropped),
-            namespaces=tuple(self.facts.namespaces(version.worker) if namespaces is None else namespaces),
+            namespaces=tuple(namespaces),
             sockets=sockets,
             storage=storage,
             gateway_socket=self.gateway_socket,
             content=self._content,
-            foreign=self._foreign(version, runtime),
-            tables=self._tables(version, runtime),
+            foreign=foreign,
+            tables=self._tables(version, foreign.values()),
             services=self.services(runtime),
             edge_address=self.edge_address,
             seed=self._seed,
@@ -280,10 +286,10 @@ class Fleet:
         named = {placed.version_id for placed in table.split.placed} | set(table.exceptions.values())
         return table.to_json({version_id: self.address(version_id) for version_id in sorted(named)})
 
-    def _tables(self, version: Version, runtime: WorkerdRuntime) -> dict[str, Any]:
+    def _tables(self, version: Version, foreign: Iterable[ForeignNamespace]) -> dict[str, Any]:
         own = self.facts.owners(version.worker) or OwnerTable(Split((Placed(version.id, 0.0, 100.0),)))
         tables: dict[str, Any] = {version.worker: self.table_json(own)}
-        for worker in foreign_workers(version, runtime):
+        for worker in {one.worker for one in foreign}:
             table = self.facts.owners(worker)
             if table is not None:
                 tables[worker] = self.table_json(table)
@@ -305,13 +311,20 @@ class Fleet:
                     found[worker] = {**split_to_json(split), "addresses": addresses}
         return found
 
-    def _foreign(self, version: Version, runtime: WorkerdRuntime) -> dict[str, ForeignNamespace]:
+    def _foreign(
+        self, version: Version, runtime: WorkerdRuntime, namespaces: Iterable[Namespace]
+    ) -> dict[str, ForeignNamespace]:
+        """Return the namespaces of other Workers that a version binds, by the names of the bindings."""
+        own = {namespace.class_name for namespace in namespaces}
         found = {}
         for binding in runtime.bindings:
-            script = binding.options.get("script_name")
-            if binding.kind == "durable_object_namespace" and script and script != version.worker:
-                key = self._foreign_key(WorkerName(script), str(binding.options["class_name"]))
-                found[binding.name] = ForeignNamespace(WorkerName(script), key)
+            if binding.kind == "durable_object_namespace":
+                class_name = str(binding.options["class_name"])
+                script = WorkerName(str(binding.options.get("script_name") or version.worker))
+                if script != version.worker:
+                    found[binding.name] = ForeignNamespace(script, self._foreign_key(script, class_name))
+                elif class_name not in own:
+                    found[binding.name] = self._given_away(version.worker, class_name)
         return found
 
     def _foreign_key(self, worker: WorkerName, class_name: str) -> str:
@@ -319,6 +332,11 @@ class Fleet:
             if namespace.class_name == class_name:
                 return namespace.unique_key
         raise InvalidCode(f"Worker {worker!r} has no Durable Object class {class_name!r} that could be bound")
+
+    def _given_away(self, worker: WorkerName, class_name: str) -> ForeignNamespace:
+        """Return where a class is that this version binds and its Worker has no more: given away, or deleted."""
+        key = f"{worker}-{class_name}"
+        return ForeignNamespace(self.facts.worker_with(key) or WorkerName(""), key)
 
     async def tell(self, changed: WorkerName) -> None:
         """Tell every process that uses a Worker of its split and its objects' owners as they are now."""
@@ -331,7 +349,9 @@ class Fleet:
             if any(b.kind == "service" and b.options["service"] == changed for b in runtime.bindings):
                 await call(self.sockets(version.id)["relay"], self.services(runtime))
             table = self.facts.owners(changed)
-            if changed in foreign_workers(version, runtime) and table is not None:
+            foreign = self._foreign(version, runtime, self.facts.namespaces(version.worker))
+            bound = {one.worker for one in foreign.values()}
+            if changed in bound and table is not None:
                 await self.control(version.id).follow({changed: self.table_json(table)})
         except ProcessFailed as error:
             # It is told all of it when it is started again.
@@ -360,13 +380,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidCode(f"compatibility_date {text!r} is no date; write it as {_DEFAULT_DATE}") from None
-
-
-def foreign_workers(version: Version, runtime: WorkerdRuntime) -> Iterable[WorkerName]:
-    """Return the other Workers whose objects a version binds, each once."""
-    scripts = (
-        WorkerName(str(binding.options["script_name"]))
-        for binding in runtime.bindings
-        if binding.kind == "durable_object_namespace" and binding.options.get("script_name")
-    )
-    return list(dict.fromkeys(script for script in scripts if script != version.worker))

@@ -40,6 +40,7 @@ class WorkerdVersion:
         self._fleet = fleet
         # Two processes on one folder of objects must never be: one ends before the next begins.
         self._one_process = asyncio.Lock()
+        self._called = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._life: asyncio.Task[None] | None = None
@@ -57,7 +58,10 @@ class WorkerdVersion:
         self.wake()
 
     def wake(self) -> None:
-        """Begin to start the process, unless it runs."""
+        """Begin to start the process, unless it runs; one that waits after a fall starts at once."""
+        if self.state is VersionState.CRASHED:
+            self._set(VersionState.STARTING, "")  # who asks now waits for the outcome
+        self._called.set()
         if self._life is None and self.state is not VersionState.STOPPED:
             self._set(VersionState.STARTING, "")
             self._life = asyncio.get_running_loop().create_task(self._live(), name=f"run {self.version.label}")
@@ -110,8 +114,14 @@ class WorkerdVersion:
             )
             if pause:
                 self._set(VersionState.CRASHED, f"{ending}; it is started again {pause:g} s after that")
-                await asyncio.sleep(pause)
+                await self._pause(pause)
             self._set(VersionState.STARTING, "")
+
+    async def _pause(self, seconds: float) -> None:
+        self._called.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._called.wait()
 
     async def _run_once(self) -> str:
         """Run the process to its end, and return how it ended."""

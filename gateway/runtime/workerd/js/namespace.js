@@ -13,6 +13,9 @@ class DurableObject {}
 function target(space, id, options, seen) {
   const sid = String(id);
   const own = space.worker === state.worker;
+  if (!own && !state.tables[space.worker]) {
+    throw new TypeError("No such Durable Objects class: it was deleted, or its Worker has no active deployment.");
+  }
   const owner = own ? state.owner(sid) : ownerOf(state.tables[space.worker], sid);
   const moving = own && state.isMoving(sid);
   if (seen.owner !== undefined && (moving || seen.owner !== owner)) {

@@ -175,7 +175,7 @@ class ObjectMoves:
                 self._fault("prepared")
                 await self._objects.flush()
                 self._fault("journalled")
-                await relocation.carry([_move(one) for one in placement.moves])
+                await relocation.carry(await asyncio.to_thread(_moves, placement.moves))
                 self._fault("carried")
             except BaseException as error:
                 await relocation.undo()
@@ -244,7 +244,7 @@ class ObjectMoves:
     async def _finish(
         self, relocation: Relocation, worker: WorkerName, split: Split, placement: Placement
     ) -> None:
-        self._placing.settle(worker, placement.moves, self._clock())
+        await self._placing.settle(worker, placement.moves, self._clock())
         self._facts.tables[worker] = OwnerTable(split, placement.exceptions)
         await relocation.commit()
         self._fault("committed")
@@ -361,7 +361,7 @@ class ObjectMoves:
                 await self._objects.flush()
                 relocation, placement = await self._carried(worker, split, None)
                 await self._store.write_running(self._placing.rows(worker, placement.moves))
-                self._placing.settle(worker, placement.moves, self._clock())
+                await self._placing.settle(worker, placement.moves, self._clock())
                 self._facts.tables[worker] = OwnerTable(split, placement.exceptions)
                 await asyncio.to_thread(self._drop_foreign_alarms, worker)
                 await relocation.commit()
@@ -436,8 +436,8 @@ class ObjectMoves:
         await asyncio.to_thread(self._fleet.storage(worker).remove_all)
 
 
-def _move(one: Displaced) -> Move:
-    return Move(StoredObject(one.key, one.id), one.from_version, one.to_version)
+def _moves(displaced: Iterable[Displaced]) -> list[Move]:
+    return [Move(StoredObject(one.key, one.id), one.from_version, one.to_version) for one in displaced]
 
 
 def _cannot_move(error: BaseException) -> ProcessFailed:

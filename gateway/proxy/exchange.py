@@ -263,6 +263,8 @@ class Exchange:
             start = self._framed(head)
             if head.is_repeatable and self.request.method != "HEAD":
                 head.outbound = start
+        if not head.has_date:
+            start += b"\r\n" + self._edge.date_line  # workerd dates none of its answers
         self._finish_head(start, self._forward)
 
     def _threw(self, head: ResponseHead) -> bool:
@@ -281,7 +283,7 @@ class Exchange:
         return True
 
     def _framed(self, head: ResponseHead) -> bytes:
-        """Return the answer's head up to the gateway's own fields."""
+        """Return the answer's head up to its date, if it has none, and the gateway's own fields."""
         request = self.request
         lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason), *head.lines]
         if head.status in _NO_BODY or request.method == "HEAD":
@@ -294,8 +296,6 @@ class Exchange:
         else:
             self._chunked_out = True
             lines.append(b"Transfer-Encoding: chunked")
-        if not head.has_date:
-            lines.append(self._edge.date_line)
         return b"\r\n".join(lines)
 
     def _finish_head(self, start: bytes, forward: Forward | None) -> None:

@@ -109,7 +109,6 @@ class ResponseHead:
         """Whether the same bytes again would be the same head of a whole answer with a known length."""
         return (
             self.keep_alive
-            and self.has_date
             and self.content_length is not None
             and self.status >= 200  # noqa: PLR2004 - no interim answer
             and self.status not in (204, 304)

@@ -103,11 +103,13 @@ class Placing:
             return []
         return [RunningRow(known.number_of[move.to_version], keys[move.key], move.id) for move in moves]
 
-    def settle(self, worker: WorkerName, moves: Iterable[Displaced], now: float) -> None:
+    async def settle(self, worker: WorkerName, moves: Iterable[Displaced], now: float) -> None:
         """Note that moves are final."""
         tables = {table.unique_key: table for table in self.classes(worker)}
-        for move in moves:
+        for count, move in enumerate(moves, 1):
             self._objects.settle_move(worker, tables[move.key], move.id, move.to_version, now)
+            if count % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
 
 class _Judge:

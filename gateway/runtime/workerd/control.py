@@ -18,7 +18,9 @@ from gateway.errors import GatewayError
 from gateway.runtime.workerd.storage import StoredObject
 
 ANSWER_SECONDS: Final = 10.0
-BATCH: Final = 256
+BATCH: Final = 16
+"""Objects that are ended in one go: a process has one thread, and who calls another object waits meanwhile."""
+
 BATCH_SECONDS: Final = 30.0
 _OK: Final = 200
 _CONNECTED: Final = "03"
@@ -33,20 +35,25 @@ class ProcessFailed(GatewayError):
     status, code, fault = 503, 90_141, "upstream"
 
 
+def _session(socket: Path) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)))
+
+
 async def call(socket: Path, message: Mapping[str, Any], *, seconds: float = ANSWER_SECONDS) -> Any:
     """Post a message to one of a process's sockets, and return the answer.
 
     Raises:
         ProcessFailed: There is no answer, in that time, or an error.
     """
-    # workerd ignores `Connection: close` but ends an idle connection by itself: a new one for each call.
-    connector = aiohttp.UnixConnector(str(socket), force_close=True)
+    # workerd ends an idle connection by itself after 5 s: no session is kept.
+    async with _session(socket) as session:
+        return await _post(session, message, seconds)
+
+
+async def _post(session: aiohttp.ClientSession, message: Mapping[str, Any], seconds: float) -> Any:
     timeout = aiohttp.ClientTimeout(total=seconds)
     try:
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.post("http://gateway/", json=message) as answer,
-        ):
+        async with session.post("http://gateway/", json=message, timeout=timeout) as answer:
             if answer.status != _OK:
                 raise ProcessFailed(f"its process answers {answer.status}: {(await answer.text())[:300]}")
             return await answer.json(content_type=None)
@@ -100,11 +107,12 @@ class Control:
         await call(self._socket, {"op": "tables", "tables": tables})
 
     async def _batches(self, op: str, objects: Sequence[Mapping[str, Any]]) -> None:
-        for start in range(0, len(objects), BATCH):
-            message = {"op": op, "objects": objects[start : start + BATCH]}
-            answer = await call(self._socket, message, seconds=BATCH_SECONDS)
-            for whole, trouble in answer["trouble"].items():
-                raise ProcessFailed(f"object {whole} cannot be moved: {trouble}")
+        async with _session(self._socket) as session:
+            for start in range(0, len(objects), BATCH):
+                message = {"op": op, "objects": objects[start : start + BATCH]}
+                answer = await _post(session, message, BATCH_SECONDS)
+                for whole, trouble in answer["trouble"].items():
+                    raise ProcessFailed(f"object {whole} cannot be moved: {trouble}")
 
 
 def _touched(answer: Mapping[str, Any]) -> list[tuple[StoredObject, str | None]]:

@@ -43,7 +43,7 @@ class Relocation:
             if version.worker == worker
         }
         self._sockets: set[StoredObject] = set()
-        self._carried: list[Move] = []
+        self._carried: Sequence[Move] = ()
 
     async def prepare(self, table: OwnerTable) -> list[tuple[StoredObject, str | None]]:
         """Let calls to objects whose owner changes wait; return the objects used since the last time.
@@ -65,12 +65,13 @@ class Relocation:
         Raises:
             ProcessFailed, OSError: It did not work out; ``undo``.
         """
-        await self._release({move.object for move in moves})
+        objects = await asyncio.to_thread(_objects, moves)
+        await self._release(objects)
         alarms = await asyncio.to_thread(self._alarms, moves)
-        self._carried = list(moves)
+        self._carried = moves
         await asyncio.to_thread(self._storage.carry, moves)
         # One that was started meanwhile ends by itself, but has opened a file that is another version's by now.
-        await self._until_closed({move.object for move in moves})
+        await self._until_closed(objects)
         soon = int(time.time() * 1000) + ALARM_MARGIN_MS
         await asyncio.gather(
             *(
@@ -150,3 +151,7 @@ class Relocation:
                 await self._fleet.restart(version_id)
             elif isinstance(result, BaseException):
                 raise result
+
+
+def _objects(moves: Iterable[Move]) -> set[StoredObject]:
+    return {move.object for move in moves}

@@ -107,10 +107,7 @@ class ObjectStorage:
             for object_id, names in _parts(target, parts.keys()).items():
                 if f"{object_id}.sqlite" in parts[object_id]:
                     _remove(target, names)
-            for names in parts.values():
-                # The database last: an end in between leaves it where its owner still is.
-                for name in sorted(names, key=_database_last):
-                    (source / name).rename(target / name)
+            _rename_all(source, target, parts.values())
 
     def give(self, version_id: VersionId, one: StoredObject, taker: ObjectStorage, to_version: VersionId) -> None:
         """Move an object's files to another Worker's storage.
@@ -120,9 +117,7 @@ class ObjectStorage:
         """
         source, target = self._folder(version_id, one.key), taker._folder(to_version, one.key)
         target.mkdir(parents=True, exist_ok=True)
-        for names in _parts(source, {one.id.hex()}).values():
-            for name in sorted(names, key=_database_last):
-                (source / name).rename(target / name)
+        _rename_all(source, target, _parts(source, {one.id.hex()}).values())
 
     def remove(self, version_id: VersionId, objects: Iterable[StoredObject]) -> None:
         """Delete objects' files from a version's folder: strays of an object that another version owns."""
@@ -198,6 +193,24 @@ def _parts(folder: Path, ids: Collection[str]) -> dict[str, list[str]]:
             if match and match[1] in ids:
                 found.setdefault(match[1], []).append(entry.name)
     return found
+
+
+def _rename_all(source: Path, target: Path, objects: Iterable[list[str]]) -> None:
+    """Move objects' files between two folders; by descriptors, for a hundred thousand paths take twice as long."""
+    if not source.exists():
+        return
+    from_fd = os.open(source, os.O_RDONLY)
+    try:
+        to_fd = os.open(target, os.O_RDONLY)
+        try:
+            for names in objects:
+                # The database last: an end in between leaves it where its owner still is.
+                for name in sorted(names, key=_database_last) if len(names) > 1 else names:
+                    os.rename(name, name, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+        finally:
+            os.close(to_fd)
+    finally:
+        os.close(from_fd)
 
 
 def _database_last(name: str) -> tuple[bool, str]:

@@ -29,6 +29,7 @@ class Processes:
     def __init__(self) -> None:
         self._guardian: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        self._groups: set[int] = set()
 
     async def start(
         self, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
@@ -57,6 +58,7 @@ class Processes:
             start_new_session=True,
             pass_fds=pass_fds,
         )
+        self._groups.add(process.pid)
         pipe.write(b"+%d\n" % process.pid)
         await pipe.drain()
         assert process.stdin is not None  # noqa: S101 - asked for above
@@ -67,14 +69,22 @@ class Processes:
         return process
 
     async def ended(self, process: asyncio.subprocess.Process) -> None:
-        """End what is left of a process's group, and let the guardian forget it."""
+        """End what is left of a process's group, and let the guardian forget it.
+
+        Once only: its number may be another group's by the second time.
+        """
+        if process.pid not in self._groups:
+            return
         self.signal(process, signal.SIGKILL)
+        self._groups.discard(process.pid)
         if self._guardian is not None and self._guardian.stdin is not None:
             with contextlib.suppress(ConnectionError):
                 self._guardian.stdin.write(b"-%d\n" % process.pid)
 
     def signal(self, process: asyncio.subprocess.Process, number: signal.Signals) -> None:
         """Send a signal to a process and its children."""
+        if process.pid not in self._groups:
+            return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
 

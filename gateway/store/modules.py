@@ -7,11 +7,14 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar, TypeVarTuple
 
 from gateway.errors import StateUnavailable
+
+Args = TypeVarTuple("Args")
+Result = TypeVar("Result")
 
 
 class Kept(NamedTuple):
@@ -35,25 +38,32 @@ class ModuleStore:
         """Write content as it comes, and return its key; nothing of a broken upload stays.
 
         Raises:
-            StateUnavailable: The disk is full or read-only.
+            StateUnavailable: The disk is full or read-only. What ``pieces`` raises is passed on.
         """
         digest, size = hashlib.sha256(), 0
+        draft = await self._on_disk(self._draft)
         try:
-            draft = await asyncio.to_thread(self._draft)
+            file = await self._on_disk(draft.open, "wb")
             try:
-                with draft.open("wb") as file:
-                    async for piece in pieces:
-                        digest.update(piece)
-                        size += len(piece)
-                        await asyncio.to_thread(file.write, piece)
-                    await asyncio.to_thread(self._finish, file)
-                await asyncio.to_thread(self._place, draft, digest.hexdigest())
+                async for piece in pieces:
+                    digest.update(piece)
+                    size += len(piece)
+                    await self._on_disk(file.write, piece)
+                await self._on_disk(self._finish, file)
             finally:
-                with contextlib.suppress(OSError):
-                    draft.unlink(missing_ok=True)
+                await self._on_disk(file.close)
+            await self._on_disk(self._place, draft, digest.hexdigest())
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+        return Kept(digest.hexdigest(), size)
+
+    async def _on_disk(self, work: Callable[[*Args], Result], *args: *Args) -> Result:
+        """Do something with files, in a thread."""
+        try:
+            return await asyncio.to_thread(work, *args)
         except OSError as error:
             raise StateUnavailable(self.folder, error) from error
-        return Kept(digest.hexdigest(), size)
 
     async def keep_bytes(self, content: bytes) -> Kept:
         """Write content that is there already; see ``keep``."""

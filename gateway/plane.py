@@ -58,6 +58,8 @@ class RunningPlane:
         self._fleet = fleet
         self._supervisor = supervisor
         self._moves = moves
+        # Versions of a deployment under way: nobody wants them yet, but they must not be retired.
+        self._preparing: set[VersionId] = set()
         self._edge: Edge
         self._data_plane: DataPlane
         self._tables: LiveTables
@@ -75,6 +77,7 @@ class RunningPlane:
     async def prepare(self, versions: Iterable[Version], states: Sequence[WorkerState] = ()) -> Sequence[str]:
         """Get versions running; return what the user should know of those that do not."""
         versions = list(versions)
+        self._preparing = {version.id for version in versions}
         self._facts.coming = {state.name: state for state in states}
         await self._supervisor.renew(version for version in versions if not self._is_deployed(version))
         self._supervisor.ensure(versions)
@@ -106,6 +109,7 @@ class RunningPlane:
             raise
         finally:
             self._facts.coming = {}
+            self._preparing = set()
 
     def refresh(self) -> None:
         """Route and run by the catalog as it is now; the table is built anew and swapped whole."""
@@ -217,7 +221,8 @@ class RunningPlane:
         await asyncio.gather(*(runner.stop() for runner in ending))
 
     def _unneeded(self) -> set[VersionId]:
-        return set(self._supervisor.runners) - {version.id for version in self.wanted_versions()}
+        wanted = {version.id for version in self.wanted_versions()}
+        return set(self._supervisor.runners) - wanted - self._preparing
 
     def _may_sleep(self) -> set[VersionId]:
         """Return the versions on workerd whose version URLs work though they are not deployed."""

@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from gateway.model.durable_object import native_object_id
 from tests.integration.edge_process import EdgeProcess, running_edge
 from tests.integration.waiting import PATIENCE_SECONDS, eventually
 from tests.integration.workers_api import CallFailed, Probed, by_hash, edge_config
@@ -153,6 +154,13 @@ def test_ids_are_workerds_own(place: Place) -> None:
     assert told["unique"][0] == told["unique"][1]
     assert told["unique"][2] is None
     assert told["kind"] == "[object DurableObject]"
+
+
+@pytest.mark.parametrize("name", ["", "x", "a name with spaces", "☃ 🙂", "x" * 1000, "'\"\\", "\u00e9", "e\u0301"])
+def test_the_gateway_knows_the_ids_that_workerd_makes_of_names(halves: Halves, name: str) -> None:
+    """R48: the gateway routes to objects that nobody used yet, so it must make the same ids."""
+    key = next(path.name for path in halves.folder.glob("*/*-Counter"))
+    assert halves.attempt("ids", name)["id"] == native_object_id(key, name).hex()
 
 
 def test_a_jurisdiction_is_accepted(place: Place) -> None:

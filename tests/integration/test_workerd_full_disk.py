@@ -43,7 +43,12 @@ def test_on_a_full_disk_uploads_and_deployments_are_refused_and_the_old_one_serv
     a, b = worker.deploy_first(), worker.upload()
     worker.counted(NAMES)
     limit_files(edge, 0)
-    for attempt in (worker.upload, worker.deploy, lambda: worker.split((b, 100)), lambda: worker.split((b, 50), (a, 50))):
+    for attempt in (
+        worker.upload,
+        worker.deploy,
+        lambda: worker.split((b, 100)),
+        lambda: worker.split((b, 50), (a, 50)),
+    ):
         with pytest.raises(Refused) as refused:
             attempt()
         assert refused.value.status == 507
@@ -54,12 +59,14 @@ def test_on_a_full_disk_uploads_and_deployments_are_refused_and_the_old_one_serv
 
     worker.split((b, 100))
     counted = worker.counted(NAMES)
-    assert {(told["version"], told["memoryCount"], told["storedCount"]) for told in counted.values()} == {(b, 1, 3)}
+    assert {(told["version"], told["memoryCount"], told["storedCount"]) for told in counted.values()} == {
+        (b, 1, 3)
+    }
     assert worker.upload()
 
 
 def test_a_move_that_cannot_be_written_down_is_rolled_back(edge: EdgeProcess) -> None:
-    """Issue B, during a move: files go to the new owner and come back, memory is the price, nothing stored is lost."""
+    """Issue B, during a move: files go to the new owner and come back; nothing stored is lost."""
     worker = Probed(edge, "full")
     a, b = worker.deploy_first(), worker.upload()
     worker.split((a, 100), (b, 0))

@@ -13,7 +13,8 @@ from cloudflare import Cloudflare
 
 from tests.integration.edge_process import EdgeProcess
 from tests.integration.http_client import Answer, Caller
-from tests.wrangler.wrangler import ACCOUNT, PROJECTS
+from tests.wrangler.api import ACCOUNT, TOKEN
+from tests.wrangler.wrangler import PROJECTS
 
 SOURCE = (PROJECTS / "tracker/src/index.js").read_bytes()
 MODULE = ("index.js", SOURCE, "application/javascript+module")
@@ -44,7 +45,7 @@ def client(edge: EdgeProcess) -> Iterator[Cloudflare]:
     url = f"{edge.control}/client/v4"
     with (
         httpx.Client(trust_env=False) as http,
-        Cloudflare(base_url=url, api_token="of-the-tests", max_retries=0, http_client=http) as client,
+        Cloudflare(base_url=url, api_token=TOKEN, max_retries=0, http_client=http) as client,
     ):
         yield client
 

@@ -11,8 +11,8 @@ SPACE, ENTER, DOWN = " ", "\r", "\x1b[B"
 def test_versions_deploy_asks(make_project: MakeProject) -> None:
     """R102: a multi-select, then one percentage each, then the message; the answers become the deployment."""
     project = make_project("tracker", "asked")
-    a = project.wrangler("deploy").entry("deploy")["version_id"]
-    b = project.wrangler("versions", "upload", "--tag", "b-tag").entry("version-upload")["version_id"]
+    a = project.api.deploy()
+    b = project.api.upload(tag="b-tag")
 
     with project.at_terminal("versions", "deploy") as terminal:
         terminal.sees("Which version(s) do you want to deploy?", b, "b-tag", a)
@@ -28,6 +28,6 @@ def test_versions_deploy_asks(make_project: MakeProject) -> None:
 
     assert code == 0, text
     assert f"version {b} at 20% and version {a} at 80%" in text
-    active = project.api("deployments")["deployments"][0]
+    active = project.api.get("deployments")["deployments"][0]
     assert active["versions"] == [{"version_id": b, "percentage": 20}, {"version_id": a, "percentage": 80}]
     assert active["annotations"]["workers/message"] == "a fifth"

@@ -222,8 +222,8 @@ def test_whoami(two: Split) -> None:
 def test_secret_put_is_refused_while_the_newest_version_is_not_deployed(make_project: MakeProject) -> None:
     """R96: 10215, which wrangler answers with advice."""
     project = make_project("tracker", "ahead")
-    project.wrangler("deploy")
-    project.wrangler("versions", "upload")
+    project.api.deploy()
+    project.api.upload()
 
     ended = project.wrangler("secret", "put", "TOKEN", typed="x", code=1)
 
@@ -234,7 +234,7 @@ def test_secret_put_is_refused_while_the_newest_version_is_not_deployed(make_pro
 def test_deploy_again_then_rollback(make_project: MakeProject) -> None:
     """A later deploy is a version and a deployment; a rollback is a deployment alone (R93, R95)."""
     project = make_project("tracker", "again")
-    first = project.wrangler("deploy").entry("deploy")["version_id"]
+    first = project.api.deploy()
     second = project.wrangler("deploy", "--var", "RELEASE:B").entry("deploy")["version_id"]
     assert page(project, "/version").json()["release"] == "B"
 
@@ -246,7 +246,7 @@ def test_deploy_again_then_rollback(make_project: MakeProject) -> None:
     project.wrangler("rollback", second, "-y")
 
     assert page(project, "/version").json()["release"] == "B"
-    deployments = project.api("deployments")["deployments"]
+    deployments = project.api.get("deployments")["deployments"]
     assert [entry["versions"][0]["version_id"] for entry in deployments] == [second, first, second, first]
     assert [entry["annotations"].get("workers/message") for entry in deployments[:2]] == ["Rollback", "B is wrong"]
 
@@ -255,9 +255,7 @@ def test_deploy_again_then_rollback(make_project: MakeProject) -> None:
 def test_deploy_replaces_a_split(make_project: MakeProject) -> None:
     """R18: with nobody to ask, it warns and goes ahead."""
     project = make_project("tracker", "replaced")
-    a = project.wrangler("deploy").entry("deploy")["version_id"]
-    b = project.wrangler("versions", "upload").entry("version-upload")["version_id"]
-    project.wrangler("versions", "deploy", f"{a}@50", b, "-y")
+    project.api.split({project.api.deploy(): 50, project.api.upload(): 50})
 
     ended = project.wrangler("deploy", "--var", "RELEASE:C")
 
@@ -269,7 +267,7 @@ def test_deploy_replaces_a_split(make_project: MakeProject) -> None:
 def test_secrets(make_project: MakeProject) -> None:
     """Each makes a version that is deployed; the text reaches code, never an answer; a later deploy keeps them."""
     project = make_project("tracker", "secret")
-    project.wrangler("deploy")
+    project.api.deploy()
 
     said(project.wrangler("secret", "put", "TOKEN", typed="of-gold").out, r"Success! Uploaded secret TOKEN")
     assert page(project, "/version").json()["token"] == "of-gold"
@@ -290,7 +288,7 @@ def test_secrets(make_project: MakeProject) -> None:
 def test_secrets_of_versions(make_project: MakeProject) -> None:
     """Each makes a version and no deployment."""
     project = make_project("tracker", "version-secret")
-    first = project.wrangler("deploy").entry("deploy")["version_id"]
+    first = project.api.deploy()
 
     put = project.wrangler("versions", "secret", "put", "TOKEN", typed="of-gold")
     said(put.out, rf"Success! Created version {VERSION_ID} with secret TOKEN")
@@ -301,13 +299,13 @@ def test_secrets_of_versions(make_project: MakeProject) -> None:
     deleted = project.wrangler("versions", "secret", "delete", "OTHER")
     said(deleted.out, rf"Success! Created version ({VERSION_ID}) with deleted secret OTHER")
 
-    listed = project.api("versions")["items"]
+    listed = project.api.get("versions")["items"]
     assert [version["number"] for version in listed] == [4, 3, 2, 1]
     names = {entry["name"] for entry in listed[0]["resources"]["bindings"] if entry["type"] == "secret_text"}
     assert names == {"THIRD", "TOKEN"}
     told = page(project, "/version").json()
     assert (told["version"]["id"], told["token"]) == (first, None)
-    project.wrangler("versions", "deploy", f"{listed[0]['id']}@100", "-y")
+    project.api.split({listed[0]["id"]: 100})
     assert page(project, "/version").json()["token"] == "of-gold"
 
 
@@ -315,7 +313,7 @@ def test_secrets_of_versions(make_project: MakeProject) -> None:
 def test_triggers_deploy(make_project: MakeProject) -> None:
     """R5: routes and crons are no part of a version; they are applied by themselves."""
     project = make_project("tracker", "triggers")
-    first = project.wrangler("deploy").entry("deploy")["version_id"]
+    first = project.api.deploy()
     project.configure(routes=[f"{project.name}.example/*"], triggers={"crons": ["7 4 * * *"]})
 
     ended = project.wrangler("triggers", "deploy")
@@ -327,14 +325,14 @@ def test_triggers_deploy(make_project: MakeProject) -> None:
         r"schedule: 7 4 \* \* \*",
     )
     assert page(project, "/version", f"{project.name}.example").json()["version"]["id"] == first
-    assert len(project.api("versions")["items"]) == 1
+    assert len(project.api.get("versions")["items"]) == 1
 
 
 @with_both_wranglers
 def test_delete(make_project: MakeProject) -> None:
     """The Worker and its address are gone, and may be made anew."""
     project = make_project("tracker", "deleted")
-    project.wrangler("deploy")
+    project.api.deploy()
 
     said(project.wrangler("delete").out, rf"Successfully deleted {project.name}")
 
@@ -356,7 +354,7 @@ def test_upload_of_a_worker_that_is_not_there(make_project: MakeProject) -> None
 def test_upload_with_a_migration_is_refused(make_project: MakeProject) -> None:
     """R52: only a deploy changes the classes; the newest wrangler says so itself, the old one shows 10211."""
     project = make_project("tracker", "migrated")
-    project.wrangler("deploy")
+    project.api.deploy()
     steps = [
         {"tag": "v1", "new_sqlite_classes": ["VersionTracker"]},
         {"tag": "v2", "new_sqlite_classes": ["Another"]},
@@ -377,7 +375,7 @@ def test_upload_with_a_migration_is_refused(make_project: MakeProject) -> None:
 def test_code_that_does_not_start_is_refused(make_project: MakeProject) -> None:
     """10021 in workerd's own words, with the place in the user's file; what serves goes on."""
     project = make_project("tracker", "broken")
-    first = project.wrangler("deploy").entry("deploy")["version_id"]
+    first = project.api.deploy()
     good = (project.folder / "src/index.js").read_text("utf-8")
     project.write("src/index.js", f"{good}\nnull.reason;\n")
 

@@ -103,9 +103,9 @@ def test_tail_as_json(make_project: MakeProject) -> None:
 
 @with_both_wranglers
 def test_tail_for_people(make_project: MakeProject) -> None:
-    """It says that it listens, then a line for each request and one for each log."""
+    """It says that it listens, then a line for each request and one for each log; Ctrl-C ends the tail."""
     project = make_project("tracker", "pretty")
-    project.wrangler("deploy")
+    project.api.deploy()
 
     with project.in_background("tail", "--format", "pretty") as tail:
         wait_for(lambda: f"Connected to {project.name}, waiting for logs..." in tail.out, "the tail to connect")
@@ -116,6 +116,7 @@ def test_tail_for_people(make_project: MakeProject) -> None:
         shown = tail.out
         tail.interrupt()
 
+    wait_for(lambda: project.api.get("tails") is None, "the tail to be gone with its listener")
     assert "/log/hello - Ok @ " in shown
     assert "(log) page hello" in shown
 
@@ -124,9 +125,8 @@ def test_tail_for_people(make_project: MakeProject) -> None:
 def test_a_tail_shows_only_what_was_asked_for(make_project: MakeProject) -> None:
     """R106: one version, and only what failed."""
     project = make_project("tracker", "filtered")
-    a = project.wrangler("deploy").entry("deploy")["version_id"]
-    b = project.wrangler("versions", "upload").entry("version-upload")["version_id"]
-    project.wrangler("versions", "deploy", f"{a}@50", f"{b}@50", "-y")
+    a, b = project.api.deploy(), project.api.upload()
+    project.api.split({a: 50, b: 50})
 
     with project.in_background("tail", "--format", "json", "--version-id", b, "--status", "error") as tail:
 

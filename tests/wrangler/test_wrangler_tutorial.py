@@ -105,8 +105,7 @@ def test_objects_in_use_wait_for_their_update_unless_it_is_immediate(make_projec
     """R60-R62: the newest wrangler defers by default; assigned and running version part; ``immediate`` ends it."""
     project = make_project("tracker", "deferred")
     trackers = Trackers(project)
-    a = project.wrangler("deploy").entry("deploy")["version_id"]
-    b = project.wrangler("versions", "upload").entry("version-upload")["version_id"]
+    a, b = project.api.deploy(), project.api.upload()
 
     with trackers.in_use(["busy"]):
         project.wrangler("versions", "deploy", f"{b}@100%", "-y")

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import termios
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,14 +20,13 @@ import pexpect.fdpexpect
 from tests.integration.edge_process import EdgeProcess
 from tests.integration.waiting import PATIENCE_SECONDS
 from tests.node import tools
+from tests.wrangler.api import ACCOUNT, TOKEN, Api
 
-ACCOUNT: Final = "local"
 PROJECTS: Final = Path(__file__).parent / "projects"
 COMMAND_SECONDS: Final = 120.0
 """Takes about one second; twice a hundred Workers at once on two cores do not take this long."""
 
 TERMINAL_SIZE: Final = (50, 160)
-_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -136,6 +134,11 @@ class Project:
         """The Worker's own host name on the edge."""
         return f"{self.name}.localhost"
 
+    @property
+    def api(self) -> Api:
+        """The API of its Worker."""
+        return Api(self.edge.control, self.name, self.folder, self.version)
+
     def configure(self, **changes: object) -> None:
         """Change keys of its ``wrangler.jsonc``; ``None`` takes one out."""
         file = self.folder / "wrangler.jsonc"
@@ -155,7 +158,7 @@ class Project:
             "HOME": str(self._home),
             "XDG_CONFIG_HOME": str(self._home / "config"),
             "CLOUDFLARE_API_BASE_URL": f"{self.edge.control}/client/v4",
-            "CLOUDFLARE_API_TOKEN": "of-the-tests",
+            "CLOUDFLARE_API_TOKEN": TOKEN,
             "CLOUDFLARE_ACCOUNT_ID": ACCOUNT,
             "NO_PROXY": "127.0.0.1,localhost",
             "WRANGLER_OUTPUT_FILE_PATH": str(self._output),
@@ -195,13 +198,6 @@ class Project:
         said = f"wrangler {' '.join(arguments)}\n{result.out}\n{result.err}"
         assert result.code == code, f"ended with {result.code}, not {code}: {said}"
         return result
-
-    def api(self, path: str) -> Any:
-        """Return what the API tells of the Worker, without the second that wrangler takes to ask it."""
-        url = f"{self.edge.control}/client/v4/accounts/{ACCOUNT}/workers/scripts/{self.name}/{path}"
-        asked = urllib.request.Request(url, headers={"Authorization": "Bearer of-the-tests"})  # noqa: S310
-        with _DIRECT.open(asked, timeout=PATIENCE_SECONDS) as answer:
-            return json.load(answer)["result"]
 
     @contextmanager
     def in_background(self, *arguments: str) -> Iterator[Running]:

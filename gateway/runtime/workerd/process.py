@@ -20,6 +20,9 @@ from gateway.runtime.workerd.config import DEBUG, SOCKETS, ProcessPlan, config_t
 
 LAST_LINES: Final = 50
 READY_SECONDS: Final = 30.0
+OUTPUT_SECONDS: Final = 1.0
+"""How long what it printed last may take to arrive after its end."""
+
 PRIVATE_MODE: Final = 0o600
 _LINE_BYTES: Final = 1 << 20
 _OWN_NOISE: Final = "NOSENTRY SQLite alarm handler canceled"
@@ -120,7 +123,7 @@ class WorkerdProcess:
         """Return, once it ends, how."""
         code = await self._process.wait()
         await self._processes.ended(self._process)
-        await self._output
+        await asyncio.wait([self._output])  # never raises what was cancelled elsewhere
         self._close_reports()
         if code < 0:
             return f"its process was ended by {signal.Signals(-code).name}"
@@ -139,6 +142,7 @@ class WorkerdProcess:
         """End it now."""
         await self._processes.ended(self._process)
         await self._process.wait()
+        await asyncio.wait([self._output], timeout=OUTPUT_SECONDS)
         self._output.cancel()
         self._close_reports()
 

@@ -12,6 +12,21 @@ const SOCKET_RESET = "Durable Object connection closed because the object was re
 
 const state = () => globalThis[Symbol.for("gateway.state")];
 
+/**
+ * Schedule an object's alarm here, not before a time. Whether it has one its own database says: what the old owner's
+ * scheduler knew may have fired a moment ago.
+ */
+async function adopt(storage, notBefore) {
+  const due = await storage.getAlarm();
+  if (due === null) return;
+  const time = Math.max(due, notBefore);
+  // Setting the very time that the database has would not reach the scheduler.
+  await storage.setAlarm(time + 1);
+  await storage.sync();
+  await storage.setAlarm(time);
+  await storage.sync();
+}
+
 async function administer(ctx, request) {
   const { op, alarm } = await request.json();
   switch (op) {
@@ -20,11 +35,7 @@ async function administer(ctx, request) {
       ctx.abort(RESET);
       break;
     case "adopt":
-      // The object's own database knows the time already, and setting the same again would not reach the scheduler.
-      await ctx.storage.setAlarm(alarm + 1);
-      await ctx.storage.sync();
-      await ctx.storage.setAlarm(alarm);
-      await ctx.storage.sync();
+      await adopt(ctx.storage, alarm);
       break;
     case "abort":
       ctx.abort(RESET);

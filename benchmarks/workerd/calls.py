@@ -15,7 +15,7 @@ from benchmarks.workerd.peers import Running, start_bare
 WORKER = "counter"
 CONNECTIONS = 32
 NAMES = 64
-ROUND_SECONDS = 2
+ROUND_SECONDS = 1
 
 _LUA = """
 local paths = {%(paths)s}
@@ -41,8 +41,10 @@ class _Row:
     one: list[LoadRound] = field(default_factory=list)
     many: list[LoadRound] = field(default_factory=list)
 
-    def run(self, connections: int, seconds: int) -> LoadRound:
-        return run_round(self.script, Proxy(self.running.child, self.running.port), connections, seconds, None)
+    def run(self, connections: int) -> LoadRound:
+        return run_round(
+            self.script, Proxy(self.running.child, self.running.port), connections, ROUND_SECONDS, None
+        )
 
 
 def _script(folder: Path, name: str, names: Sequence[str], host: str) -> Path:
@@ -102,9 +104,8 @@ def measure_calls(bench: Bench, rounds: int) -> Mapping[str, ObjectCallRow | Not
             for name, row in rows.items():
                 if name in failed:
                     continue
-                seconds = ROUND_SECONDS if number and rounds > 1 else 1
                 try:
-                    one, many = row.run(1, seconds), row.run(CONNECTIONS, seconds)
+                    one, many = row.run(1), row.run(CONNECTIONS)
                 except LoadFailed as error:
                     failed[name] = NotMeasured(str(error), missing=False, detail=row.running.child.tail())
                     continue

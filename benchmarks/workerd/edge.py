@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import gateway_command
+from benchmarks.peers import gateway_command, port_in_run_file
 from benchmarks.processes import LOOPBACK, Child, Children, DidNotStart
 from gateway.control.client import ApiError, ControlAddress, GatewayClient
 from gateway.model.worker_code import ModuleKind
@@ -121,7 +121,9 @@ class Edge:
         # A run that was ended may leave its file behind, and with it ports that are no longer the gateway's.
         run_file.unlink(missing_ok=True)
         self.child = self._children.start("gateway", gateway_command(self._configuration, self.state), None)
-        self.child.wait_for(run_file.exists, "ready (no run.json)", PATIENCE_SECONDS)
+        self.child.wait_for(
+            lambda: port_in_run_file(self.state) is not None, "ready (no run.json)", PATIENCE_SECONDS
+        )
         told = json.loads(run_file.read_text(encoding="utf-8"))
         self.port = urllib.parse.urlsplit(told["url"]).port or 0
         control = urllib.parse.urlsplit(told["control"])

@@ -117,7 +117,8 @@ def _get_section(rows: Mapping[str, WorkerdGetRow | NotMeasured]) -> str:
         '`new Response("ok")`, keep-alive, 32 connections; the same workerd for all, nothing pinned to a core.'
         " Bare workerd has a configuration as one writes it by hand. `wrangler dev` runs in its local mode; its"
         " inspector cannot be turned off, and nobody connects to it. Memory is the resident memory of all its"
-        " processes after the rounds. The gateway starts on the state of the run before, which knows the Worker."
+        " processes after the rounds, which last 2 s at most."
+        " The gateway starts on the state of the run before, which knows the Worker."
     )
     return "\n\n".join(
         [
@@ -153,7 +154,7 @@ def _call_section(rows: Mapping[str, ObjectCallRow | NotMeasured]) -> str:
     note = (
         "A GET whose handler makes one call by RPC to a Durable Object that only returns a value. A deployment"
         " 50/50; requests go to the first version's URL, names are chosen by where the object table says that the"
-        " object runs, and each answer said the same before the rounds."
+        " object runs, and each answer said the same before the rounds. Rounds of 1 s."
     )
     return "\n\n".join(
         ["## Calls to Durable Objects on workerd (`workerd-calls`)", note, table(head, lines), *_reasons(rows)]
@@ -176,7 +177,7 @@ def _move_section(result: MoveResult | NotMeasured) -> str:
         "A deployment from 100/0 to 0/100 or back, under the rule `hash`: wall time of the API's answer. Both"
         " processes run before it. Meanwhile one client calls an object that is pinned and does not move, over one"
         " connection. Resident objects were each called, and wrote to their storage, just before; dormant ones are"
-        f" files that the gateway found at its start, which took {result.start_seconds:.1f} s."
+        f" empty databases that the gateway found at its start, which took {result.start_seconds:.1f} s."
     )
     rows = {"resident": result.resident, "dormant": result.dormant}
     return "\n\n".join([title, note, table(head, [_move_line(name, row) for name, row in rows.items()])])

@@ -47,10 +47,14 @@ class Halves(Probed):
         super().__init__(edge, name)
         self.a, self.b = self.deploy_first(), self.upload()
         self.split((self.b, 50), (self.a, 50))
-        owners = self.versions_of([f"place-{number}" for number in range(12)])
+        self.owners = owners = self.versions_of([f"place-{number}" for number in range(12)])
         self.named = {
             version: next(name for name in owners if owners[name] == version) for version in owners.values()
         }
+
+    def owner_of(self, name: str) -> str:
+        """Return the version that ran an object at 50/50."""
+        return self.owners[name]
 
     def place(self, handler: str, owner: str) -> Place:
         """Return a place by the letters of its versions."""
@@ -253,20 +257,20 @@ async def test_websockets_of_objects_that_move_close_and_all_others_stay(edge: E
             assert (await said(socket, "anew"))["version"] == worker.b
 
 
-async def test_a_websocket_outlives_its_objects_hibernation(edge: EdgeProcess) -> None:
-    """R59: after 10 s without events the object leaves memory; its socket, tag and attachment stay."""
+async def test_a_websocket_outlives_its_objects_hibernation_and_ends_with_its_move(edge: EdgeProcess) -> None:
+    """R59, R57: after 10 s without events an object leaves memory; its socket and attachment stay until a move."""
     worker = await asyncio.to_thread(Halves, edge, "hibernates")
-    name = worker.named[worker.b]
-    object_id = worker.rpc(name, "look")["id"]
-    async with socket_to(worker, name, worker.a) as socket:
-        assert (await said(socket, "one"))["memoryCount"] == 1
-        assert (await said(socket, "two"))["memoryCount"] == 2
-        await eventually(lambda: object_id not in worker.resident(worker.b), "the object to hibernate")
-        told = await said(socket, "three")
+    names = [name for name in [f"place-{number}" for number in range(12)] if worker.owner_of(name) == worker.b][:2]
+    ids = {worker.rpc(name, "look")["id"] for name in names}
+    async with socket_to(worker, names[0], worker.a) as woken, socket_to(worker, names[1], worker.a) as asleep:
+        for socket in (woken, asleep):
+            assert [(await said(socket, "hello"))["memoryCount"] for _ in range(2)] == [1, 2]
+        await eventually(lambda: not ids & worker.resident(worker.b), "the objects to hibernate")
+        told = await said(woken, "anybody there?")
         assert (told["memoryCount"], told["attachment"], told["version"]) == (1, {"born": worker.b}, worker.b)
 
-        # Asleep again it is moved: it holds no memory, but its sockets are closed all the same (R57).
-        await eventually(lambda: object_id not in worker.resident(worker.b), "the object to hibernate")
+        # The other one is moved in its sleep: it has no memory to lose, but its sockets are closed all the same.
         await asyncio.to_thread(worker.split, (worker.a, 100))
-        await closed(socket)
-    assert worker.rpc(name, "look")["version"] == worker.a
+        await closed(woken)
+        await closed(asleep)
+    assert worker.versions_of(names) == dict.fromkeys(names, worker.a)

@@ -61,8 +61,8 @@ BROKEN_WITH_REASON: Mapping[str, frozenset[str]] = {
 
 PURE_STDLIB = frozenset(
     {
-        "__future__", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib", "hmac",
-        "itertools", "math", "re", "typing", "urllib.parse", "uuid",
+        "__future__", "collections", "collections.abc", "dataclasses", "datetime", "enum", "functools", "hashlib",
+        "hmac", "itertools", "math", "re", "typing", "urllib.parse", "uuid",
     }
 )  # fmt: skip
 """What decisions may use of the standard library: nothing that waits, reads, draws or knows the time."""

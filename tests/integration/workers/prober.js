@@ -264,7 +264,7 @@ const PATHS = {
     const { ns = "COUNTER", name = "x", do: method, args = "[]" } = Object.fromEntries(url.searchParams);
     return Response.json(await settled(() => env[ns].getByName(name)[method](...JSON.parse(args))));
   },
-  async try(request, env, url, ctx) {
+  async try(_request, env, url, ctx) {
     const name = url.searchParams.get("name") ?? "x";
     const stub = env.COUNTER.getByName(name);
     const way = WAYS[url.pathname.split("/")[2]];
@@ -281,7 +281,7 @@ const PATHS = {
     }[url.pathname.split("/")[2]];
     return Response.json(await settled(how));
   },
-  facts(request, env, url, ctx) {
+  facts(request, env, _url, ctx) {
     const { VERSION, TEXT, JSON: json, SECRET } = env;
     const headers = Object.fromEntries(request.headers);
     const { cf } = request;

@@ -260,7 +260,7 @@ const WAYS = {
 };
 
 const PATHS = {
-  async rpc(request, env, url) {
+  async rpc(_request, env, url) {
     const { ns = "COUNTER", name = "x", do: method, args = "[]" } = Object.fromEntries(url.searchParams);
     return Response.json(await settled(() => env[ns].getByName(name)[method](...JSON.parse(args))));
   },

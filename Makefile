@@ -9,13 +9,13 @@ CODE := gateway sample_workers benchmarks tests
 NODE := tests/node
 BIOME := $(NODE)/node_modules/.bin/biome
 
-.PHONY: run test check lint types bench format lock clean
+.PHONY: run test check lint types bench format lock vendor browser screenshots clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m sample_workers.guide
 	@$(BIN)/gateway run -c config/gateway.yaml
 
-test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
+test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp browser
 	$(BIN)/python -m pytest
 
 check: lint types test
@@ -44,6 +44,20 @@ lock: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --upgrade --quiet -o requirements/dev.txt
 	cd $(NODE) && npm install --package-lock-only
+
+# Puts the dashboard's libraries into the repository, as tests/node/package-lock.json names them.
+vendor: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
+	$(BIN)/python -m tests.node.vendor
+
+# The pictures of docs/images/, taken from a sample edge with traffic.
+screenshots: $(VENV)/dev.stamp browser
+	$(BIN)/python -m tests.dashboard.screenshots
+
+# The browser that the dashboard's tests drive; a machine where we may install packages gets it by itself.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
+		|| { echo "The dashboard's tests need Chromium; install it (apt-get install chromium)."; exit 1; }
 
 $(VENV)/python.stamp:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,8 @@ from aiohttp import web
 
 from gateway.config_file import load_settings
 from gateway.control.api.crons import cron_routes
+from gateway.control.api.events import ListeningParts, event_routes
+from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.control.cloudflare.app import cloudflare_routes
@@ -42,9 +44,8 @@ from gateway.model.version import Version, VersionId, WorkerName
 from gateway.model.worker_code import WorkerdRuntime
 from gateway.moving import Facts, ObjectMoves
 from gateway.observability.logging import set_up_logging
-from gateway.observability.metrics import Recorder, collect
-from gateway.observability.tail import TailHub
 from gateway.observability.traces import SourceMaps, TraceIntake
+from gateway.observing import Observing
 from gateway.plane import RunningPlane
 from gateway.proxy.edge import Edge
 from gateway.proxy.server import DataPlane
@@ -89,7 +90,13 @@ class Gateway:
         self.modules = ModuleStore(settings.state / "modules")
         self.sources = Sources(self.modules, Path.cwd(), os.environ, time.time)
         self.objects = ObjectTable(self._store)
-        self.recorder = Recorder()
+        draws = random.Random(settings.seed)  # noqa: S311 - traffic shares and samples, no secrets
+        self.observing = Observing(
+            self.catalog,
+            draw=draws.random,
+            spawn=lambda work: self.edge.spawn(work),  # noqa: PLW0108 - there is no edge yet
+            listen=self._listen_to,
+        )
         processes = Processes()
         self.facts = Facts(self.catalog)
         self.fleet = Fleet(
@@ -98,21 +105,47 @@ class Gateway:
             processes,
             find=partial(_find_workerd, settings),
             content=lambda module: self.modules.path_of(module.sha256).absolute(),
-            on_line=_log_line,
+            on_line=self.observing.line_printed,
             seed=settings.seed,
         )
-        self.supervisor = Supervisor(processes, self.fleet, folder=Path.cwd(), on_line=_log_line)
+        self.supervisor = Supervisor(
+            processes,
+            self.fleet,
+            folder=Path.cwd(),
+            on_line=self.observing.line_printed,
+            on_state=self.observing.state_changed,
+        )
         self.moves = ObjectMoves(
-            self.fleet, self.facts, self.catalog, self.objects, self._store, fault=_end_at(os.environ)
+            self.fleet,
+            self.facts,
+            self.catalog,
+            self.objects,
+            self._store,
+            fault=_end_at(os.environ),
+            on_moved=self.observing.moved,
         )
         self.plane = RunningPlane(
-            settings, self.catalog, self.objects, self.facts, self.fleet, self.supervisor, self.moves
+            settings,
+            self.catalog,
+            self.objects,
+            self.facts,
+            self.fleet,
+            self.supervisor,
+            self.moves,
+            self.observing.deployed,
         )
-        self.edge = Edge(settings.proxy, self.recorder, self.objects, self.plane.tell_version, seed=settings.seed)
+        self.edge = Edge(
+            settings.proxy,
+            self.observing.recorder,
+            self.observing.bus,
+            self.objects,
+            self.plane.tell_version,
+            seed=settings.seed,
+        )
         self.data_plane = DataPlane(self.edge)
         request_cf = {"country": settings.proxy.country, "colo": settings.proxy.colo, **settings.cf}
         tables = LiveTables(
-            self.catalog, self.supervisor.runners, self.data_plane, self.recorder, self.facts, request_cf
+            self.catalog, self.supervisor.runners, self.data_plane, self.observing.recorder, self.facts, request_cf
         )
         self.plane.attach(self.edge, self.data_plane, tables)
         self.deployments = Deployments(
@@ -134,18 +167,15 @@ class Gateway:
             new_id=_id_source("version", settings.seed),
             clock=time.time,
         )
-        draws = random.Random(settings.seed)  # noqa: S311 - traffic shares and samples, no secrets
         self.scheduler = Scheduler(
             self.catalog, self._fire, clock=time.time, sleep=asyncio.sleep, draw=draws.random
         )
-        self.tails = TailHub(
-            self.recorder, draw=draws.random, clock=time.time, later=_later, on_change=self._tail_changed
-        )
         self._traces = TraceIntake(
-            self.tails,
+            self.observing.tails,
+            self.observing.bus,
             SourceMaps(self.modules.read),
             version_of=self.catalog.version,
-            tags_of=self._tags_of,
+            tags_of=self.observing.tags_of,
             clock=time.time,
         )
         self._intake = Intake(self._traces.take, self._decide_call)
@@ -203,7 +233,7 @@ class Gateway:
         with contextlib.suppress(OSError):
             self._run_file.unlink(missing_ok=True)
         await self.data_plane.drain()
-        self.tails.close()
+        self.observing.close()
         if self._site is not None:
             await self._site.cleanup()
         try:
@@ -224,7 +254,6 @@ class Gateway:
             objects=self.objects,
             upstreams=self.supervisor.runners,
             status=self._status,
-            metrics=self._metrics,
             clock=time.time,
             learn_objects=self.moves.collect_now,
             storage_bytes=self.plane.storage_bytes,
@@ -238,9 +267,10 @@ class Gateway:
             deployments=self.deployments,
             files=self.modules,
             edge_port=lambda: self.address.port,
-            tails=TailParts(self.tails, self.catalog, lambda: self.control_url, time.time),
+            tails=TailParts(self.observing.tails, self.catalog, lambda: self.control_url, time.time),
         )
-        self._site = web.AppRunner(make_app(parts, [*crons, *cloudflare_routes(cloudflare)]), access_log=None)
+        more = [*crons, *self._observation_routes(), *cloudflare_routes(cloudflare)]
+        self._site = web.AppRunner(make_app(parts, more), access_log=None)
         await self._site.setup()
         listen = self.settings.control.listen
         site = web.TCPSite(self._site, listen.host, listen.port)
@@ -377,15 +407,13 @@ class Gateway:
         )
         return decide(facts, live.plan, self.edge.draw).version_id
 
-    def _tail_changed(self, worker: WorkerName, listening: bool) -> None:
-        (self.facts.tailed.add if listening else self.facts.tailed.discard)(worker)
+    def _listen_to(self, workers: frozenset[WorkerName]) -> None:
+        changed = workers ^ self.facts.tailed
+        self.facts.tailed = set(workers)
         for version_id, (version, _) in self.fleet.running.items():
-            if version.worker == worker:
+            if version.worker in changed:
+                listening = version.worker in workers
                 self.edge.spawn(self.fleet.listen_to_tail(version_id, listening=listening))
-
-    def _tags_of(self, worker: WorkerName) -> Sequence[str]:
-        state = self.catalog.record(worker).state
-        return tuple(state.settings.get("tags") or ()) if state else ()
 
     # What is told of us.
 
@@ -406,9 +434,18 @@ class Gateway:
             workers=workers,
         )
 
-    def _metrics(self) -> Iterable[Any]:
-        versions = [version for record in self.catalog.workers.values() for version in record.versions.values()]
-        return collect(self.recorder, versions)
+    def _observation_routes(self) -> list[web.RouteDef]:
+        metering = MeteringParts(
+            recorder=self.observing.recorder,
+            catalog=self.catalog,
+            upstreams=self.supervisor.runners,
+            in_flight=self.data_plane.in_flight,
+            websockets=self.data_plane.websockets,
+            processes=self.observing.processes.figures,
+            clock=time.time,
+        )
+        listening = ListeningParts(self.observing.bus, self.observing.tails, self.catalog, self.observing.draw)
+        return [*metering_routes(metering), *event_routes(listening)]
 
     @property
     def _run_file(self) -> Path:
@@ -527,10 +564,6 @@ def _find_workerd(settings: Settings) -> WorkerdBinary:
     return find_workerd(settings.workerd, folders, os.environ)
 
 
-def _later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(seconds, call)
-
-
 def _end_at(environment: Mapping[str, str]) -> Callable[[str], None]:
     """Return what ends the gateway at a step of a move, as kill -9 would: for tests of just that."""
     wanted = environment.get("GATEWAY_FAULT")
@@ -540,10 +573,6 @@ def _end_at(environment: Mapping[str, str]) -> Callable[[str], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reach
-
-
-def _log_line(version: Version, line: str) -> None:
-    log.info("version.output", worker=version.worker, version=version.label, line=line)
 
 
 def _stamp(path: Path) -> FileStamp | None:

@@ -89,6 +89,7 @@ class ObjectMoves:
     Args:
         spawn: Runs a coroutine in the background.
         fault: Called with the name of each step of a move: tests end the gateway there.
+        on_moved: Told of the objects that run another version from now on.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class ObjectMoves:
         *,
         clock: Callable[[], float] = time.time,
         fault: Callable[[str], None] = lambda _step: None,
+        on_moved: Callable[[WorkerName, Sequence[Displaced]], None] = lambda _worker, _moves: None,
     ) -> None:
         self._fleet = fleet
         self._facts = facts
@@ -112,6 +114,7 @@ class ObjectMoves:
         self._store = store
         self._clock = clock
         self._fault = fault
+        self._on_moved = on_moved
 
     # At a deployment.
 
@@ -250,6 +253,7 @@ class ObjectMoves:
         self._fault("committed")
         await self._fleet.tell(worker)
         if placement.moves:
+            self._on_moved(worker, placement.moves)
             log.info("objects.moved", worker=worker, count=len(placement.moves), waiting=len(placement.waiting))
 
     # Between deployments.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.control.catalog import Catalog
@@ -51,6 +51,7 @@ class RunningPlane:
         fleet: Fleet,
         supervisor: Supervisor,
         moves: ObjectMoves,
+        on_deployed: Callable[[Deployment], None],
     ) -> None:
         self._catalog = catalog
         self._objects = objects
@@ -58,6 +59,7 @@ class RunningPlane:
         self._fleet = fleet
         self._supervisor = supervisor
         self._moves = moves
+        self._on_deployed = on_deployed
         # Versions of a deployment under way: nobody wants them yet, but they must not be retired.
         self._preparing: set[VersionId] = set()
         self._edge: Edge
@@ -144,6 +146,7 @@ class RunningPlane:
 
     def follow_up(self, deployment: Deployment) -> None:
         """Reset objects that moved and retire versions that nobody needs, in the background."""
+        self._on_deployed(deployment)
         self._edge.spawn(self._reset_open_objects(deployment.worker))
         self._edge.spawn(self._settle_and_retire(deployment))
 

@@ -39,10 +39,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.plane": frozenset({"gateway.routing", *JOINED, "gateway.live", "gateway.moving"}),
     "gateway.moving": frozenset({"gateway.routing", *JOINED, "gateway.handing_over"}),
     "gateway.handing_over": frozenset(JOINED),
+    # Tells events and counters what happens in each of the parts.
+    "gateway.observing": frozenset({"gateway.observability", *JOINED}),
     "gateway.assembly": frozenset(
         {
             "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
-            "gateway.live", "gateway.moving", "gateway.plane",
+            "gateway.live", "gateway.moving", "gateway.plane", "gateway.observing",
         }
     ),
     # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.

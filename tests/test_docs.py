@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.observability.event_views import event_view
+from gateway.observability.events import KIND_OF, Event, EventKind
+from gateway.observability.figures import ERROR_CAUSES
 from gateway.settings import ProxySettings
+from tests.control.schemas import openapi, resolved
+from tests.observability.examples import EACH
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -23,6 +28,12 @@ CONFIG_KEYS = sorted(
 )
 TIMEOUTS = [field.name for field in fields(ProxySettings) if field.name.endswith("_seconds")]
 PATHS = list(yaml.safe_load((ROOT / "gateway/control/openapi.yaml").read_text("utf-8"))["paths"])
+EVENT_PARAMETERS = [
+    resolved(openapi(), one)["name"] for one in openapi()["paths"]["/api/events"]["get"]["parameters"]
+]
+METRICS = sorted(
+    set(re.findall(r'"(gateway_\w+)"', (ROOT / "gateway/observability/exposition.py").read_text("utf-8")))
+)
 CAUSES = re.findall(r'Signal\.\w+,\s*"([a-z-]+)"', (ROOT / "gateway/routing/overrides.py").read_text("utf-8"))
 
 
@@ -38,6 +49,30 @@ def test_every_path_of_the_api_is_documented(path: str) -> None:
     text = (DOCS / "api.md").read_text("utf-8")
 
     assert path in text or path.removeprefix("/api/workers/{worker}") in text
+
+
+@pytest.mark.parametrize("event", EACH, ids=lambda event: KIND_OF[type(event)])
+def test_every_event_and_field_is_documented(event: Event) -> None:
+    """Style, docs are tested: a heading for each kind, and under it each field by the name it has in JSON."""
+    parts = re.split(r"^#+ ", (DOCS / "observability.md").read_text("utf-8"), flags=re.MULTILINE)
+    sections = {part.partition("\n")[0]: part for part in parts}
+    section = sections[KIND_OF[type(event)]]
+
+    assert [name for name in event_view(event, redact=True) if f"`{name}`" not in section] == []
+
+
+@pytest.mark.parametrize("word", [*EventKind, "missed", *ERROR_CAUSES, *EVENT_PARAMETERS])
+def test_every_word_of_the_events_is_documented(word: str) -> None:
+    """Style, docs are tested: kinds, causes of errors, parameters."""
+    text = (DOCS / "observability.md").read_text("utf-8")
+
+    assert f"#### {word}\n" in text or f"`{word}`" in text
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_is_documented(name: str) -> None:
+    """Style, docs are tested: what a scraper reads."""
+    assert f"`{name}" in (DOCS / "observability.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("cause", CAUSES)

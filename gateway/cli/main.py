@@ -1,6 +1,7 @@
 """The command ``gateway``: arguments -> calls of the API -> text and an exit code.
 
 Exit codes: 0 done; 1 refused, with what to do about it on stderr; 2 arguments that make no sense; 130 interrupted.
+``health`` has two more: 3 wait, 4 roll back.
 Every command but ``run``, ``check`` and ``setup`` is a client of a running gateway, as any other program could be.
 """
 
@@ -13,10 +14,13 @@ import click
 from gateway import __version__
 from gateway.cli.deployments import deployments, rollback
 from gateway.cli.explain import explain
+from gateway.cli.health import health
 from gateway.cli.objects import objects
 from gateway.cli.run import check, run
 from gateway.cli.session import CONTEXT_SETTINGS, RootGroup, Start
 from gateway.cli.setup import setup
+from gateway.cli.tail import tail
+from gateway.cli.top import top
 from gateway.cli.trigger import trigger
 from gateway.cli.versions import versions
 
@@ -26,6 +30,8 @@ Examples:
   gateway versions deploy v1@90% v2@10% --message "10% on v2"
   gateway versions deploy --percentage 50        the newest gets 50, the stable one the rest
   gateway explain http://shop.localhost:8787/ -H "Cloudflare-Workers-Version-Key: user-123"
+  gateway tail --status error
+  gateway health && gateway versions deploy --percentage 50 -y
   gateway objects show user-123
   gateway rollback --message "v2 loses carts"
 """
@@ -49,7 +55,9 @@ def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
     ctx.obj = Start(start.terminal, start.environment, state, control)
 
 
-for _command in (run, check, explain, versions, deployments, rollback, objects, trigger, setup):
+for _command in (
+    run, check, explain, versions, deployments, rollback, health, tail, top, objects, trigger, setup,
+):  # fmt: skip
     cli.add_command(_command)
 
 

@@ -14,7 +14,7 @@ schemas of ``openapi.yaml``, word by word.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict, TypeVar, cast
@@ -33,6 +33,9 @@ ACCOUNT: Final = "local"
 
 WORKER_NOT_FOUND: Final = 10_007
 """Cloudflare's code."""
+
+SILENCE_SECONDS: Final = 30.0
+"""A stream says every ten seconds that it is alive; one that does not is dead."""
 
 ANSWER_SECONDS: Final = 120.0
 """A deployment is answered only once its versions run, so an answer may take a while."""
@@ -262,6 +265,78 @@ class FiredCron(TypedDict):
     version_id: str
     tag: str
     outcome: str
+
+
+class VersionMetrics(TypedDict):
+    """What a version did in a window of time; null where there was nothing to measure."""
+
+    version_id: str
+    tag: str
+    label: str
+    asked_percentage: float | None
+    requests: int
+    observed_percentage: float | None
+    observed_low: float | None
+    observed_high: float | None
+    errors: dict[str, int]
+    error_percentage: float | None
+    client_disconnects: int
+    request_bytes: int
+    response_bytes: int
+    mean_ms: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    in_flight: int
+    websockets: int
+    cpu_seconds: float | None
+    memory_bytes: int | None
+    state: str
+
+
+# `from` cannot be written as a field.
+Metrics = TypedDict(
+    "Metrics",
+    {
+        "worker": str,
+        "window": str,
+        "window_seconds": float,
+        "from": str,
+        "to": str,
+        "deployment": int | None,
+        "versions": list[VersionMetrics],
+        "own_answers": dict[str, int],
+    },
+)
+
+
+class HealthCheck(TypedDict):
+    """What one part of the health rule found."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+class Health(TypedDict):
+    """Whether a version may get more traffic; ``verdict`` is ``safe``, ``wait`` or ``roll_back``."""
+
+    verdict: str
+    reason: str
+    worker: str
+    window: str
+    window_seconds: float
+    baseline: VersionMetrics
+    candidate: VersionMetrics
+    checks: list[HealthCheck]
+
+
+class ServerEvent(NamedTuple):
+    """One message of a stream: its kind and content, as docs/observability.md tells them, and its number."""
+
+    kind: str
+    content: dict[str, Any]
+    id: str = ""
 
 
 class Uploaded(TypedDict):
@@ -510,6 +585,64 @@ class GatewayClient:
         body = {"cron": cron} if cron is not None else {}
         return _shaped(FiredCron, self._send("POST", _worker_path(worker, "crons", "trigger"), body))
 
+    def metrics(self, worker: str, window: str | None = None) -> Metrics:
+        """Return what a Worker's versions did in a window: 60, 300, 3600 seconds, or since the ``deployment``."""
+        return _shaped(Metrics, self._send("GET", _worker_path(worker, "metrics") + _query({"window": window})))
+
+    def health(
+        self,
+        worker: str,
+        *,
+        baseline: str | None = None,
+        candidate: str | None = None,
+        window: str | None = None,
+    ) -> Health:
+        """Return whether a version may get more traffic than it has."""
+        query = _query({"baseline": baseline, "candidate": candidate, "window": window})
+        return _shaped(Health, self._send("GET", _worker_path(worker, "health") + query))
+
+    def events(self, **filters: str | int | None) -> Iterator[ServerEvent]:
+        """Yield what happens at the edge, until the gateway stops.
+
+        Args:
+            filters: ``worker``, ``version``, ``status``, ``method``, ``search``, ``sampling_rate``, ``kinds``,
+                ``redact``, ``last``, as ``/api/events`` takes them.
+        """
+        return self._stream("/api/events" + _query(filters))
+
+    def tail(self, worker: str, **filters: str | int | None) -> Iterator[ServerEvent]:
+        """Yield a Worker's invocations as tail items (R112), until the gateway stops; filters as ``events``."""
+        return self._stream(_worker_path(worker, "tail") + _query(filters))
+
+    def _stream(self, path: str) -> Iterator[ServerEvent]:
+        """Yield the messages of a stream of server-sent events.
+
+        Raises:
+            GatewayNotRunning, NotAGateway, ApiError: See ``_exchange``.
+        """
+        from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - as in _exchange
+
+        base = urlsplit(self.address.url)
+        connection = HTTPConnection(base.hostname or "", base.port, timeout=CONNECT_SECONDS)
+        try:
+            self._connect(connection)
+            connection.sock.settimeout(SILENCE_SECONDS)
+            connection.request("GET", base.path + path, headers={"Accept": "text/event-stream"})
+            response = connection.getresponse()
+            if not (response.getheader("Content-Type") or "").startswith("text/event-stream"):
+                self._understood(response.status, response.read())
+                raise NotAGateway(
+                    f"{self.address.url} gives no events", remedy="Start it anew with `gateway run`."
+                )
+            yield from _messages(response)
+        except (OSError, HTTPException) as error:
+            raise NotAGateway(
+                f"the events of {self.address.url} broke off: {error!r}",
+                remedy="See whether the gateway runs; start it with `gateway run`.",
+            ) from error
+        finally:
+            connection.close()
+
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Send one request and return the JSON object it is answered with; see ``_exchange``."""
         # Every write is declared as JSON, one without a body too: no other site's page can send that.
@@ -575,6 +708,21 @@ class GatewayClient:
             f"{self.address.url} (from {self.address.origin}) answers with status {status}, but not as a gateway",
             remedy="Another program may have taken the port. Start `gateway run`, or give the right address.",
         )
+
+
+def _messages(lines: Iterable[bytes]) -> Iterator[ServerEvent]:
+    """Yield the messages that lines of a stream make up; of the gateway's, each has one line of data."""
+    kind = number = ""
+    for line in lines:
+        name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(": ")
+        match name:
+            case "event":
+                kind = value
+            case "id":
+                number = value
+            case "data":
+                content = json.loads(value)
+                yield ServerEvent(kind, content if isinstance(content, dict) else {}, number)
 
 
 def _uploaded_id(answer: dict[str, Any], member: str) -> str:

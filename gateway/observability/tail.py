@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from gateway.model.version import WorkerName
-from gateway.observability.metrics import Recorder, Subscription
+from gateway.observability.event_bus import EventBus
+from gateway.observability.events import EndedRequest, Event, EventKind
 from gateway.observability.tail_filters import TailFilter
 from gateway.observability.trace_items import (
     TraceItem,
@@ -40,11 +41,19 @@ class TailSubscription:
 
     Args:
         clock: Seconds since the epoch.
+        redact: Whether secrets are taken out (R113).
     """
 
     def __init__(
-        self, worker: WorkerName, wanted: TailFilter, clock: Callable[[], float], size: int = QUEUE_ITEMS
+        self,
+        worker: WorkerName,
+        wanted: TailFilter,
+        clock: Callable[[], float],
+        size: int = QUEUE_ITEMS,
+        *,
+        redact: bool = True,
     ) -> None:
+        self.redact = redact
         self.worker = worker
         self.wanted = wanted
         self._clock = clock
@@ -61,6 +70,11 @@ class TailSubscription:
             self._lost += 1
         else:
             self._items.append(item)
+        self._woken.set()
+
+    def lose(self, count: int) -> None:
+        """Count events as lost that never came here."""
+        self._lost += count
         self._woken.set()
 
     def close(self) -> None:
@@ -89,7 +103,7 @@ class TailHub:
     """All tails of all Workers.
 
     Args:
-        recorder: Tells of requests as they end, from which traces get their wall time.
+        bus: Tells of requests as they end, from which traces get their wall time.
         draw: Random numbers on [0, 1), for tails that want a sample.
         clock: Seconds since the epoch.
         later: Calls a function after some seconds: ``loop.call_later``.
@@ -98,20 +112,20 @@ class TailHub:
 
     def __init__(
         self,
-        recorder: Recorder,
+        bus: EventBus,
         *,
         draw: Callable[[], float],
         clock: Callable[[], float],
         later: Later,
         on_change: Callable[[WorkerName, bool], None] = lambda _worker, _listening: None,
     ) -> None:
-        self._recorder = recorder
+        self._bus = bus
         self._draw = draw
         self._clock = clock
         self._later = later
         self._on_change = on_change
         self._tails: dict[WorkerName, set[TailSubscription]] = {}
-        self._requests = Subscription(self._note_requests)
+        self._requests = _Times(self)
         self._times: OrderedDict[str, float] = OrderedDict()
         self._held: dict[str, TraceItem] = {}
 
@@ -119,15 +133,32 @@ class TailHub:
         """Return whether anybody wants a Worker's events."""
         return worker in self._tails
 
-    def subscribe(self, worker: WorkerName, wanted: TailFilter) -> TailSubscription:
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody wants any Worker's events."""
+        return bool(self._tails)
+
+    def lose(self, count: int) -> None:
+        """Tell all readers that so many events came too fast to be told."""
+        for tails in self._tails.values():
+            for subscription in tails:
+                subscription.lose(count)
+
+    def subscribe(self, worker: WorkerName, wanted: TailFilter, *, redact: bool = True) -> TailSubscription:
         """Start to collect a Worker's events for a reader, until ``unsubscribe``."""
-        subscription = TailSubscription(worker, wanted, self._clock)
+        subscription = TailSubscription(worker, wanted, self._clock, redact=redact)
+        self.attach(subscription)
+        return subscription
+
+    def attach(self, subscription: TailSubscription) -> None:
+        """Hand a Worker's events to a subscription that was made already, until ``unsubscribe``."""
+        worker = subscription.worker
         first = worker not in self._tails
         self._tails.setdefault(worker, set()).add(subscription)
-        self._recorder.subscriptions.add(self._requests)
+        if len(self._tails) == 1 and first:
+            self._bus.subscribe(self._requests, {EventKind.REQUEST}, worker)
         if first:
             self._on_change(worker, True)
-        return subscription
 
     def unsubscribe(self, subscription: TailSubscription) -> None:
         """Forget a reader, and let it know; one that is forgotten already does not matter."""
@@ -139,7 +170,7 @@ class TailHub:
             return
         del self._tails[worker]
         if not self._tails:
-            self._recorder.subscriptions.discard(self._requests)
+            self._bus.unsubscribe(self._requests)
             self._times.clear()
         self._on_change(worker, False)
 
@@ -168,10 +199,6 @@ class TailHub:
             self._times.popitem(last=False)
         self._release(ray)
 
-    def _note_requests(self) -> None:
-        for event in self._requests.take_all():
-            self.note_wall_time(event.ray, event.duration_us / 1000)
-
     def _release(self, ray: str) -> None:
         item = self._held.pop(ray, None)
         if item is not None:
@@ -182,4 +209,22 @@ class TailHub:
         for subscription in self._tails.get(item["scriptName"], ()):
             if subscription.wanted.passes(item, self._draw):
                 shown = shown or redacted(item)
-                subscription.put(shown)
+                subscription.put(shown if subscription.redact else item)
+
+
+class _Times:
+    """Takes from each request how long it took; see ``event_bus.Reader``."""
+
+    def __init__(self, hub: TailHub) -> None:
+        self._hub = hub
+
+    def put(self, sequence: int, event: Event) -> None:
+        """Only requests are told it."""
+
+    def put_requests(self, _first: int, requests: Sequence[EndedRequest]) -> None:
+        """Note requests; their events need not be made for that."""
+        for request in requests:
+            self._hub.note_wall_time(request.ray, request.duration_us / 1000)
+
+    def close(self) -> None:
+        """The tails are ended by who stops the gateway."""

@@ -104,7 +104,7 @@ class _Query:
     text: str
 
     def __call__(self, item: TraceItem) -> bool:
-        return any(self.text in _words(log.get("message")) for log in item["logs"])
+        return any(self.text in said_words(log.get("message")) for log in item["logs"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class _ScriptVersion:
         return bool(item["scriptVersion"]["id"] == self.version_id)
 
 
-def _words(message: object) -> str:
+def said_words(message: object) -> str:
     """Return what ``console.log`` was given as text: texts as they are, all else as JSON."""
     parts = message if isinstance(message, list) else [message]
     return " ".join(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False) for part in parts)

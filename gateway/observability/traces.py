@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
 from gateway.model.version import Version, VersionId, WorkerName
 from gateway.model.worker_code import Module, ModuleKind, WorkerdRuntime
+from gateway.observability.event_bus import EventBus
+from gateway.observability.events import MESSAGE_CHARACTERS, ConsoleEvent, EventKind, ExceptionEvent
 from gateway.observability.source_maps import (
     NoSourceMap,
     SourceMap,
@@ -22,7 +24,8 @@ from gateway.observability.source_maps import (
     parse_source_map,
 )
 from gateway.observability.tail import TailHub
-from gateway.observability.trace_items import TraceItem, ray_of, trace_item
+from gateway.observability.tail_filters import said_words
+from gateway.observability.trace_items import TraceItem, headers_of, ray_of, trace_item
 
 log = structlog.get_logger("gateway.worker")
 
@@ -77,6 +80,7 @@ class TraceIntake:
     def __init__(
         self,
         hub: TailHub,
+        bus: EventBus,
         source_maps: SourceMaps,
         *,
         version_of: Callable[[VersionId], Version | None],
@@ -84,6 +88,7 @@ class TraceIntake:
         clock: Callable[[], float],
     ) -> None:
         self._hub = hub
+        self._bus = bus
         self._source_maps = source_maps
         self._version_of = version_of
         self._tags_of = tags_of
@@ -106,7 +111,16 @@ class TraceIntake:
                 continue
             await self._map_stacks(item, version)
             _log_exceptions(item, version)
+            self._publish(item, version)
             self._hub.publish(version.worker, item)
+
+    def _publish(self, item: TraceItem, version: Version) -> None:
+        """Tell of what was thrown and, where somebody asks for it, of what was said."""
+        for thrown in exception_events(item, version, self._clock()):
+            self._bus.publish(thrown)
+        if self._bus.wants(EventKind.CONSOLE, version.worker):
+            for said in console_events(item, version, self._clock()):
+                self._bus.publish(said)
 
     async def _map_stacks(self, item: TraceItem, version: Version) -> None:
         for exception in item["exceptions"]:
@@ -128,6 +142,47 @@ def _log_exceptions(item: TraceItem, version: Version) -> None:
             message=exception.get("message"),
             stack=exception.get("stack", ""),
         )
+
+
+def exception_events(item: TraceItem, version: Version, now: float) -> Iterator[ExceptionEvent]:
+    """Yield the exceptions of an invocation.
+
+    Args:
+        now: For those that do not say when they were thrown.
+    """
+    for one in item["exceptions"]:
+        yield ExceptionEvent(
+            _seconds(one.get("timestamp"), now),
+            version.worker,
+            version.id,
+            version.label,
+            str(one.get("name") or "Error"),
+            str(one.get("message") or ""),
+            str(one.get("stack") or ""),
+            headers_of(item).get("cf-ray", ""),
+            str(item.get("entrypoint", "default")),
+            str(item.get("durableObjectId", "")),
+        )
+
+
+def console_events(item: TraceItem, version: Version, now: float) -> Iterator[ConsoleEvent]:
+    """Yield what an invocation's code gave ``console``; see ``exception_events``."""
+    for one in item["logs"]:
+        yield ConsoleEvent(
+            _seconds(one.get("timestamp"), now),
+            version.worker,
+            version.id,
+            version.label,
+            str(one.get("level") or "log"),
+            said_words(one.get("message"))[:MESSAGE_CHARACTERS],
+            "console",
+            headers_of(item).get("cf-ray", ""),
+            str(item.get("durableObjectId", "")),
+        )
+
+
+def _seconds(milliseconds: object, now: float) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) and milliseconds else now
 
 
 def _map_modules(version: Version) -> dict[str, Module]:

@@ -33,6 +33,7 @@ class Forward(NamedTuple):
     Args:
         target: What the version sees as request target.
         lines: Fields that only this request gets, each after a CRLF.
+        native: The object on workerd that it goes to, for who tells of it: its process finds it by itself.
         reset: The reset that must be told to another version before this request may go out.
     """
 
@@ -43,6 +44,7 @@ class Forward(NamedTuple):
     object_key: ObjectKey | None = None
     reset: ObjectReset | None = None
     lines: bytes = b""
+    native: ObjectKey | None = None
 
 
 class Trace(NamedTuple):
@@ -200,8 +202,14 @@ def _native_object(
     version_id = natives.owner(object_id)
     decision = RoutingDecision(version_id, Reason.DURABLE_OBJECT, point_of_object(object_id))
     told = json.dumps({"key": key, "name": name}).encode("ascii")
-    target = stub.target.encode("latin-1")
-    return Forward(worker, natives.versions[version_id], decision, target, lines=b"\r\nX-Gateway-Object: " + told)
+    return Forward(
+        worker,
+        natives.versions[version_id],
+        decision,
+        stub.target.encode("latin-1"),
+        lines=b"\r\nX-Gateway-Object: " + told,
+        native=ObjectKey(worker.name, stub.class_name, name),
+    )
 
 
 def _trace(head: RequestHead, edge: Edge) -> Dispatched:

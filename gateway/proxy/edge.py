@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.observability.event_bus import EventBus
+from gateway.observability.events import ResetEvent
 from gateway.observability.metrics import Recorder
 from gateway.proxy.headers import visitor_line
 from gateway.proxy.memo import HeadMemo
@@ -40,6 +42,7 @@ class Edge:
         table: The active routing table; replaced as a whole.
         memo: Heads of requests seen before.
         now: Seconds on the monotonic clock, set by ``tick`` a few times a second.
+        epoch: What to add to the monotonic clock for seconds since the epoch; renewed with ``now``.
         date_line: ``Date`` for answers that have none, renewed with ``now``.
     """
 
@@ -47,6 +50,7 @@ class Edge:
         self,
         settings: ProxySettings,
         recorder: Recorder,
+        events: EventBus,
         objects: DurableObjects,
         notify_reset: Callable[[ObjectReset], Coroutine[Any, Any, None]],
         *,
@@ -57,6 +61,7 @@ class Edge:
         self.settings = settings
         self.tells_decisions = settings.decision_headers
         self.recorder = recorder
+        self.events = events
         self.objects = objects
         self._notify_reset = notify_reset
         self.table: RoutingTable = EMPTY_TABLE
@@ -66,7 +71,7 @@ class Edge:
         self.connections: set[ClientConnection] = set()
         self.tunnels: dict[Tunnel, ObjectKey | None] = {}
         self.memo: HeadMemo[RequestHead] = HeadMemo()
-        self.now = 0.0
+        self.now = self.epoch = 0.0
         self.date_line = b""
         self.tick()
         self.forwarded_lines = b"X-Forwarded-Proto: http\r\n%b\r\nCF-IPCountry: %b" % (
@@ -91,6 +96,7 @@ class Edge:
     def tick(self) -> None:
         """Set ``now`` and ``date_line``."""
         self.now = self.monotonic()
+        self.epoch = self.wall_clock() - self.now
         self.date_line = b"Date: " + formatdate(self.wall_clock(), usegmt=True).encode("ascii")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -110,10 +116,26 @@ class Edge:
         From this very moment requests of the object wait (``reset_under_way``). An object that moves again
         meanwhile has its versions told one after the other.
         """
+        self._publish_reset(reset)
         before = self._resets.get(reset.key)
         told = self._resets[reset.key] = asyncio.Event()
         self.spawn(self._tell_reset(reset, before, told))
         return told
+
+    def _publish_reset(self, reset: ObjectReset) -> None:
+        key = reset.key
+        self.events.publish(
+            ResetEvent(
+                self.wall_clock(),
+                key.worker,
+                key.class_name,
+                key.id.hex(),
+                key.name,
+                reset.from_version,
+                reset.to_version,
+                reset.deployment_number,
+            )
+        )
 
     async def _tell_reset(self, reset: ObjectReset, before: asyncio.Event | None, told: asyncio.Event) -> None:
         try:

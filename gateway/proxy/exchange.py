@@ -11,10 +11,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from gateway.model.durable_object import ObjectKey, ObjectReset
-from gateway.observability.events import RequestEvent
+from gateway.observability.events import WebSocketEvent
 from gateway.proxy import pages
 from gateway.proxy.dispatch import LOOP_TOKEN, Forward, LastHop, Trace, Wait, dispatch
 from gateway.proxy.edge import Edge
+from gateway.proxy.ended import Ended
 from gateway.proxy.headers import one_hop_fewer, version_line
 from gateway.proxy.messages import RequestHead, ResponseHead
 from gateway.proxy.pages import Problem
@@ -396,6 +397,7 @@ class Exchange:
             edge.tunnels.pop(tunnel, None)
             if key is not None:
                 edge.objects.close_socket(key)
+            edge.events.publish(self._socket_event(forward))
 
         transport, held, ended = self._client.detach()
         tunnel = Tunnel(transport, connection.transport, forward.decision.version_id, edge.monotonic, closed)
@@ -540,7 +542,9 @@ class Exchange:
             self._pool.exchanges -= 1
             self._pool = None
         if forward is None:
-            edge.recorder.own_answers[self._status] += 1
+            edge.recorder.own.add(
+                "", self._status, outcome, duration_us, self._request_bytes, self._response_bytes
+            )
         else:
             forward.live.metrics.add(
                 forward.decision.reason,
@@ -550,26 +554,31 @@ class Exchange:
                 self._request_bytes,
                 self._response_bytes,
             )
-        if edge.recorder.subscriptions:
-            edge.recorder.publish(self._event(outcome, duration_us))
+        if edge.events.request_readers:
+            edge.events.publish_request(
+                Ended(
+                    self.started_at + edge.epoch,
+                    self._ray,
+                    self.request,
+                    forward,
+                    self._status,
+                    outcome,
+                    duration_us,
+                    self._request_bytes,
+                    self._response_bytes,
+                )
+            )
 
-    def _event(self, outcome: str, duration_us: int) -> RequestEvent:
-        forward, request = self._forward, self.request
-        key = forward.object_key if forward else None
-        return RequestEvent(
-            at=self._edge.wall_clock() - duration_us / 1e6,
+    def _socket_event(self, forward: Forward) -> WebSocketEvent:
+        key, version = forward.object_key or forward.native, forward.live.pool.version
+        return WebSocketEvent(
+            at=self._edge.wall_clock(),
             ray=self._ray.decode("ascii"),
-            worker=forward.worker.name if forward else "",
-            version_id=forward.decision.version_id if forward else "",
-            reason=forward.decision.reason if forward else "",
-            method=request.method,
-            host=request.host,
-            target=request.target.decode("latin-1"),
-            status=self._status,
-            outcome=outcome,
-            duration_us=duration_us,
-            request_bytes=self._request_bytes,
-            response_bytes=self._response_bytes,
-            point=forward.decision.point if forward else None,
+            worker=version.worker,
+            version_id=version.id,
+            label=version.label,
+            host=self.request.host,
+            target=self.request.target.decode("latin-1"),
             object=key.header_value if key else "",
+            duration_us=int((self._edge.monotonic() - self.started_at) * 1e6),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -77,6 +78,17 @@ class DataPlane:
         """Tell whether a version has a request under way, or had one since a time on the edge's clock."""
         return any(pool.exchanges or pool.used_at >= since for pool in self._pools_of([version_id]))
 
+    def websockets(self) -> Counter[VersionId]:
+        """Return how many WebSockets are open, by version."""
+        return Counter(tunnel.version_id for tunnel in self._edge.tunnels)
+
+    def in_flight(self) -> Counter[VersionId]:
+        """Return how many requests are under way, by version; WebSockets are told apart."""
+        busy: Counter[VersionId] = Counter()
+        for (version_id, _), pool in self._pools.items():
+            busy[version_id] += pool.exchanges
+        return +(busy - self.websockets())
+
     def use(self, table: RoutingTable) -> None:
         """Route by ``table`` from the next request on; requests under way go on as they were decided."""
         self._edge.table = table
@@ -120,6 +132,7 @@ class DataPlane:
     def _sweep(self) -> None:
         edge = self._edge
         edge.tick()
+        edge.recorder.fold()
         now = edge.now
         for connection in list(edge.connections):
             connection.check(now)

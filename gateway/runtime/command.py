@@ -18,7 +18,7 @@ import structlog
 
 from gateway.model.version import CommandRuntime, Version
 from gateway.runtime.processes import Processes
-from gateway.runtime.runner import Endpoint, VersionState
+from gateway.runtime.runner import Endpoint, OnState, VersionState, nobody
 
 log = structlog.get_logger("gateway.runtime")
 
@@ -53,6 +53,7 @@ class Command:
     Args:
         gateway_url: Base URL of the data plane, for ``$GATEWAY_URL``.
         on_line: Told each line the process prints, for tail and log.
+        on_state: Told whenever the version's state changes.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Command:
         folder: Path,
         gateway_url: str,
         on_line: Callable[[Version, str], None],
+        on_state: OnState = nobody,
     ) -> None:
         assert isinstance(version.runtime, CommandRuntime)  # noqa: S101 - the supervisor picks by type
         self.version = version
@@ -75,6 +77,7 @@ class Command:
         self._folder = folder / version.runtime.cwd
         self._gateway_url = gateway_url
         self._on_line = on_line
+        self._on_state = on_state
         self._settled = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -82,6 +85,7 @@ class Command:
     def start(self) -> None:
         """Begin to start the process; see ``Runner.start``."""
         if self._life is None:
+            self._on_state(self.version, self.state, "", 0)
             self._life = asyncio.get_running_loop().create_task(self._live(), name=f"run {self.version.label}")
 
     def wake(self) -> None:
@@ -239,6 +243,8 @@ class Command:
             self._settled.clear()
         else:
             self._settled.set()
+        pid = self._process.pid if self._process is not None and state is VersionState.RUNNING else 0
+        self._on_state(self.version, state, trouble, pid)
 
 
 def _ending(code: int | None) -> str:

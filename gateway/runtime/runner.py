@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +18,14 @@ class VersionState(StrEnum):
     RUNNING = "running"
     CRASHED = "crashed"
     STOPPED = "stopped"
+
+
+OnState = Callable[[Version, VersionState, str, int], None]
+"""Told a version's new state, the trouble, and the id of its process, 0 where it has none."""
+
+
+def nobody(version: Version, state: VersionState, trouble: str, pid: int) -> None:
+    """Stand in for who wants to know of states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from gateway.model.worker_code import WorkerdRuntime
 from gateway.runtime.command import Command
 from gateway.runtime.external_url import ExternalUrl
 from gateway.runtime.processes import Processes
-from gateway.runtime.runner import Runner
+from gateway.runtime.runner import OnState, Runner, nobody
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.version import WorkerdVersion
 
@@ -24,14 +24,22 @@ class Supervisor:
         folder: Folder that commands start from.
         fleet: What versions on workerd share.
         on_line: Told each line that a version prints.
+        on_state: Told whenever a version's state changes.
     """
 
     def __init__(
-        self, processes: Processes, fleet: Fleet, *, folder: Path, on_line: Callable[[Version, str], None]
+        self,
+        processes: Processes,
+        fleet: Fleet,
+        *,
+        folder: Path,
+        on_line: Callable[[Version, str], None],
+        on_state: OnState = nobody,
     ) -> None:
         self.folder = folder
         self.gateway_url = ""
         self._on_line = on_line
+        self._on_state = on_state
         self._processes = processes
         self._fleet = fleet
         self._runners: dict[VersionId, Runner] = {}
@@ -91,6 +99,7 @@ class Supervisor:
                     folder=self.folder,
                     gateway_url=self.gateway_url,
                     on_line=self._on_line,
+                    on_state=self._on_state,
                 )
             case WorkerdRuntime():
-                return WorkerdVersion(version, self._fleet)
+                return WorkerdVersion(version, self._fleet, self._on_state)

@@ -148,10 +148,14 @@ class StubGateway:
     url: str = ""
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
+    kinds: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def on(self, method: str, path: str, content: Any, status_code: int = 200) -> None:
+    def on(
+        self, method: str, path: str, content: Any, status_code: int = 200, kind: str = "application/json"
+    ) -> None:
         """Answer requests to that path so."""
         self.answers[method, path] = (status_code, content)
+        self.kinds[method, path] = kind
 
     def asked(self, method: str, path: str) -> list[Received]:
         """Return the requests to that path."""
@@ -180,6 +184,8 @@ def serving() -> Iterator[StubGateway]:
                 return
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             self.send_response(code)
+            kind = stub.kinds.get((self.command, self.path.partition("?")[0]), "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
-from prometheus_client.metrics_core import Metric
 
 from gateway.control.api.crons import cron_routes
+from gateway.control.api.events import ListeningParts, event_routes
+from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.catalog import Catalog
 from gateway.control.deployments import Deployments, WantedShare
@@ -22,7 +23,10 @@ from gateway.control.scheduler import Scheduler
 from gateway.model.durable_object import AssignmentRule, ObjectKey
 from gateway.model.version import CommandRuntime, Version, VersionId, WorkerName
 from gateway.model.worker import Schedule, WorkerState
-from gateway.observability.metrics import Recorder, collect
+from gateway.observability.event_bus import EventBus
+from gateway.observability.metrics import Recorder
+from gateway.observability.process_meter import ProcessFigures
+from gateway.observability.tail import TailHub
 from gateway.routing.object_names import parse_binding
 from gateway.settings import RoutingSettings
 from gateway.store.objects import ObjectTable
@@ -59,6 +63,9 @@ class ControlPlane:
     objects: ObjectTable
     store: SqliteStore
     plane: FakePlane
+    recorder: Recorder
+    bus: EventBus
+    tails: TailHub
 
     def use(self, *names: str, now: float = CLOCK) -> list[VersionId]:
         """Use carts, as the data plane does."""
@@ -93,10 +100,13 @@ async def control_plane(
         )
         return GatewayStatus("http://127.0.0.1:1", "http://127.0.0.1:2", 123, 42, str(folder), None, 8787, workers)
 
-    def metrics() -> Iterator[Metric]:
-        recorder = Recorder()
-        recorder.metrics_of(A).add("percentage", 200, "ok", 120, 0, 5)
-        return collect(recorder, VERSIONS)
+    recorder = Recorder(lambda: CLOCK)
+    recorder.metrics_of(A).add("percentage", 200, "ok", 120, 0, 5)
+    bus = EventBus(later=asyncio.get_running_loop().call_later)
+    tails = TailHub(bus, draw=lambda: 0.0, clock=lambda: CLOCK, later=lambda _seconds, call: call())
+
+    async def processes() -> Mapping[VersionId, ProcessFigures]:
+        return {A: ProcessFigures(1.25, 45_000_000)}
 
     async def learn_objects(worker: WorkerName) -> None:
         plane.calls.append(f"learn {worker}")
@@ -112,14 +122,17 @@ async def control_plane(
         new_id=lambda worker, number: f"{worker}-{number}",
         clock=lambda: CLOCK,
     )
+    upstreams = {one.id: FakeUpstream(one) for one in VERSIONS[:2]}
+    metering = MeteringParts(
+        recorder, catalog, upstreams, lambda: {A: 2}, lambda: {A: 1}, processes, clock=lambda: CLOCK
+    )
     parts = ApiParts(
         catalog=catalog,
         deployments=deployments,
         explainer=Explainer(table, objects.peek, 42),
         objects=objects,
-        upstreams={one.id: FakeUpstream(one) for one in VERSIONS[:2]},
+        upstreams=upstreams,
         status=status,
-        metrics=metrics,
         clock=lambda: CLOCK,
         learn_objects=learn_objects,
         storage_bytes=storage_bytes,
@@ -131,8 +144,15 @@ async def control_plane(
     try:
         if deployed:
             await deployments.create(catalog.record(SHOP), [WantedShare("v2", 20), WantedShare("v1", 80)])
-        async with TestClient(TestServer(make_app(parts, crons))) as client:
-            yield ControlPlane(client, catalog, objects, store, plane)
+        more = [
+            *crons,
+            *metering_routes(metering),
+            *event_routes(ListeningParts(bus, tails, catalog, lambda: 0.5)),
+        ]
+        async with TestClient(TestServer(make_app(parts, more))) as client:
+            yield ControlPlane(client, catalog, objects, store, plane, recorder, bus, tails)
+            tails.close()
+            bus.close()
         await objects.flush()
     finally:
         await store.close()

@@ -80,3 +80,5 @@ def _object_problems(
     for name, member in value.items():
         if name in known:
             yield from problems(document, known[name], member, f"{where}.{name}")
+        elif isinstance(schema.get("additionalProperties"), dict):
+            yield from problems(document, schema["additionalProperties"], member, f"{where}.{name}")

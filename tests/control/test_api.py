@@ -328,14 +328,6 @@ async def test_the_document_is_served(edge: ControlPlane) -> None:
     assert yaml.safe_load(await response.text())["openapi"].startswith("3.1")
 
 
-async def test_the_landing_page_links_to_what_there_is(edge: ControlPlane) -> None:
-    """Design 8: ``/`` is a page for people."""
-    response = await edge.client.get("/")
-
-    assert (response.status, response.content_type) == (200, "text/html")
-    assert "/api/openapi.yaml" in await response.text()
-
-
 async def test_metrics_are_openmetrics(edge: ControlPlane) -> None:
     """Design 8: ``/metrics``: OpenMetrics, which a strict parser reads."""
     response = await edge.client.get("/metrics")

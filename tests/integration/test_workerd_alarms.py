@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -121,18 +123,23 @@ def test_alarms_that_came_due_while_nothing_ran_fire_once_after_the_start(start_
 
 
 def test_a_move_that_is_made_at_a_start_takes_alarms_along(start_edge: StartEdge) -> None:
-    """Runtime.md 5: what became due while nothing ran is done with files before any process starts."""
+    """Runtime.md 5: what could not be moved before the end is moved with files, before any process starts."""
     edge = start_edge(edge_config([by_hash("offline")]))
     worker = Probed(edge, "offline")
     a, b = worker.deploy_first(), worker.upload()
-    worker.split((b, 50), (a, 50))
-    worker.counted(names(8))
-    arm_all(worker, names(8), 2_500)
+    worker.split((a, 100), (b, 0))
+    before = {name: worker.rpc(name, "count") for name in names(4)}
+    arm_all(worker, names(4), 3_000)
+    wait_for(lambda: len(edge.api.objects("offline", class_name="Counter")["objects"]) == 4, "the objects")
+    os.kill(worker.pid(b), signal.SIGSTOP)  # nothing can move to a process that does not answer
+    for name in names(4)[:2]:
+        edge.api.pin("offline", "Counter", name, b)
     edge.kill()
-    # Another rule in the file: what is to run where is judged anew at the start, before any process runs.
-    edge.write_config(edge_config([by_hash("offline")]))
     edge.start()
 
-    told = wait_until_fired(worker, names(8))
+    owners = worker.versions_of(names(4))
 
-    assert told == {name: [version] for name, version in worker.versions_of(names(8)).items()}
+    assert list(owners.values()) == [b, b, a, a]
+    assert wait_until_fired(worker, names(4)) == {name: [version] for name, version in owners.items()}
+    assert {name: worker.rpc(name, "look")["storedCount"] for name in before} == dict.fromkeys(before, 1)
+    assert all(len(folders) == 1 for folders in worker.owners_on_disk().values())

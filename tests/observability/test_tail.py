@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.model.version import WorkerName
+from gateway.observability.event_bus import EventBus
 from gateway.observability.events import RequestEvent
-from gateway.observability.metrics import Recorder
 from gateway.observability.tail import HOLD_SECONDS, KNOWN_TIMES, TailHub, TailSubscription
 from gateway.observability.tail_filters import TailFilter, parse_filters
 from gateway.observability.trace_items import TraceItem, trace_item
@@ -36,14 +36,14 @@ def ended(ray: str, duration_us: int) -> RequestEvent:
 class Edge:
     """A hub with a clock that stands still and timers that go off when told to."""
 
-    recorder: Recorder = field(default_factory=Recorder)
     timers: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     changes: list[tuple[str, bool]] = field(default_factory=list)
     draws: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.bus = EventBus(later=lambda _seconds, call: call())
         self.hub = TailHub(
-            self.recorder,
+            self.bus,
             draw=lambda: self.draws.pop(0),
             clock=lambda: 2.0,
             later=lambda seconds, call: self.timers.append((seconds, call)),
@@ -71,7 +71,7 @@ async def test_nothing_is_kept_for_nobody() -> None:
     edge.hub.publish(SHOP, item())
 
     assert not edge.hub.listening(SHOP)
-    assert edge.recorder.subscriptions == set()
+    assert edge.bus.request_readers == ()
 
 
 async def test_processes_can_be_told_whether_to_send() -> None:
@@ -85,9 +85,9 @@ async def test_processes_can_be_told_whether_to_send() -> None:
 
     assert edge.changes == [("shop", True), ("api", True), ("shop", False)]
     assert (edge.hub.listening(SHOP), edge.hub.listening(API)) == (False, True)
-    assert len(edge.recorder.subscriptions) == 1
+    assert edge.bus.request_readers
     edge.hub.unsubscribe(other)
-    assert edge.recorder.subscriptions == set()
+    assert edge.bus.request_readers == ()
 
 
 async def test_each_reader_gets_what_its_filter_lets_pass() -> None:
@@ -115,8 +115,8 @@ async def test_a_trace_that_comes_after_its_request_ended_gets_the_time() -> Non
     """Runtime, section 7: wall time by the ray id."""
     edge = Edge()
     reader = edge.hub.subscribe(SHOP, ALL)
-    edge.recorder.publish(ended("1-LCL", 12_600))
-    edge.recorder.publish(ended("", 99_000))
+    edge.bus.publish_request(ended("1-LCL", 12_600))
+    edge.bus.publish_request(ended("", 99_000))
     edge.hub.publish(SHOP, item(request(cf_ray="1-LCL")))
     edge.hub.publish(SHOP, item())
 
@@ -129,7 +129,7 @@ async def test_a_trace_that_comes_before_waits_a_moment() -> None:
     reader = edge.hub.subscribe(SHOP, ALL)
     edge.hub.publish(SHOP, item(request(cf_ray="1-LCL")))
     assert await now(reader) == []
-    edge.recorder.publish(ended("1-LCL", 7_000))
+    edge.bus.publish_request(ended("1-LCL", 7_000))
     found = await now(reader)
     edge.go_off()
 
@@ -200,3 +200,13 @@ async def test_a_tail_that_is_ended_tells_its_reader() -> None:
     assert await waiting == []
     assert (one.closed, await other.next()) == (True, [])
     assert edge.changes[-2:] == [("shop", False), ("api", False)]
+
+
+async def test_a_reader_may_ask_for_everything() -> None:
+    """Issue C, tail: redaction by default, a switch shows all; each reader for itself."""
+    edge = Edge()
+    hidden, shown = edge.hub.subscribe(SHOP, ALL), edge.hub.subscribe(SHOP, ALL, redact=False)
+    edge.hub.publish(SHOP, item(request(cookie="sid=1")))
+
+    told = [(await now(reader))[0]["event"]["request"]["headers"]["cookie"] for reader in (hidden, shown)]
+    assert told == ["REDACTED", "sid=1"]

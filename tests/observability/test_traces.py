@@ -10,12 +10,13 @@ from structlog.testing import capture_logs
 
 from gateway.model.version import Version, VersionId
 from gateway.model.worker_code import Module, ModuleKind
-from gateway.observability.metrics import Recorder
+from gateway.observability.event_bus import ALL_KINDS, EventBus, Subscription
+from gateway.observability.events import ConsoleEvent, ExceptionEvent
 from gateway.observability.tail import TailHub
 from gateway.observability.tail_filters import TailFilter
 from gateway.observability.traces import CACHED_MAPS, SourceMaps, TraceIntake
 from tests.model.examples import SHOP, A, B
-from tests.observability.traces_of_workerd import RECEIVED_MS, exception, raw, request, workerd_version
+from tests.observability.traces_of_workerd import RECEIVED_MS, exception, log, raw, request, workerd_version
 
 MAP = json.dumps({"version": 3, "sources": ["../src/index.ts"], "mappings": "AAAA"}).encode()
 
@@ -40,10 +41,12 @@ class Reads:
 
 async def told(version: Version, *events: dict[str, Any], of: VersionId = A, reads: Reads | None = None) -> Any:
     """Return what a listener gets of some invocations, and what is logged."""
-    hub = TailHub(Recorder(), draw=lambda: 0.0, clock=lambda: 1.0, later=lambda _seconds, call: call())
+    bus = EventBus(later=lambda _seconds, call: call())
+    hub = TailHub(bus, draw=lambda: 0.0, clock=lambda: 1.0, later=lambda _seconds, call: call())
     reader = hub.subscribe(SHOP, TailFilter())
     intake = TraceIntake(
         hub,
+        bus,
         SourceMaps(reads or Reads()),
         version_of={A: version}.get,
         tags_of=lambda _worker: ("team:a",),
@@ -128,3 +131,34 @@ async def test_few_maps_are_kept() -> None:
         assert await maps.mapped("    at index.js:1:1", version) == "    at ../src/index.ts:1:1"
 
     assert len(reads.read) == CACHED_MAPS + 2
+
+
+async def test_what_was_thrown_is_an_event_and_what_was_said_where_somebody_asks() -> None:
+    """Issue C, events: exceptions always; console output is only sent where somebody wants it."""
+    bus = EventBus(later=lambda _seconds, call: call())
+    reader = Subscription(lambda: None)
+    hub = TailHub(bus, draw=lambda: 0.0, clock=lambda: 1.0, later=lambda _seconds, call: call())
+    version = workerd_version()
+    intake = TraceIntake(
+        hub,
+        bus,
+        SourceMaps(Reads()),
+        version_of={A: version}.get,
+        tags_of=lambda _worker: (),
+        clock=lambda: RECEIVED_MS / 1000,
+    )
+    event = raw(request(cf_ray="1-LCL"), exceptions=[exception()], logs=[log("hello", {"a": 1}, level="warn")])
+    await intake.take(A, [event])
+    bus.subscribe(reader)
+    await intake.take(A, [event])
+    await intake.take(A, [raw({"rpcMethod": "x"}, durableObjectId="ab", logs=[log("in an object")])])
+    thrown, said, object_said = [one for _, one in reader.take().events]
+
+    assert thrown == ExceptionEvent(
+        1_795_416_159.006, SHOP, A, "v1", "TypeError", "boom", "    at Object.fetch (index.js:16:40)", "1-LCL"
+    )
+    assert said == ConsoleEvent(1_795_416_159.005, SHOP, A, "v1", "warn", 'hello {"a": 1}', "console", "1-LCL")
+    assert isinstance(object_said, ConsoleEvent)
+    assert (object_said.ray, object_said.object) == ("", "ab")
+    kept = [one for _, one in bus.recent(ALL_KINDS, lambda _event: True, last=10)]
+    assert [type(one) for one in kept] == [ExceptionEvent, ExceptionEvent, ConsoleEvent, ConsoleEvent]

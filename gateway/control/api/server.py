@@ -10,11 +10,12 @@ from importlib.resources import files
 from typing import Any, Final
 
 from aiohttp import web
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.control.api import views
+from gateway.control.api.bodies import header_pairs, integer, text_of
 from gateway.control.api.guard import MAX_BODY_BYTES, guard, json_body
+from gateway.control.api.pages import Dashboard
+from gateway.control.api.trying import try_routes
 from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
@@ -65,7 +66,6 @@ class ApiParts:
     objects: ObjectTable
     upstreams: Mapping[VersionId, Upstream]
     status: Callable[[], GatewayStatus]
-    metrics: Callable[[], Iterable[Metric]]
     clock: Callable[[], float]
     after_pin: Callable[[WorkerName], None]
     learn_objects: Callable[[WorkerName], Awaitable[None]]
@@ -84,11 +84,11 @@ def make_app(parts: ApiParts, more: Iterable[web.RouteDef] = ()) -> web.Applicat
     worker = "/api/workers/{worker}"
     app.add_routes(
         [
-            web.get("/", api.landing),
-            web.get("/metrics", api.metrics),
+            *Dashboard().routes(),
             web.get("/api/openapi.yaml", api.openapi),
             web.get("/api/status", api.status),
             web.post("/api/explain", api.explain),
+            *try_routes(parts.catalog, lambda: parts.status().url),
             web.get(f"{worker}/versions", api.versions),
             web.get(f"{worker}/versions/{{version}}", api.version),
             web.get(f"{worker}/deployments", api.list_deployments),
@@ -112,17 +112,9 @@ class _Api:
 
     # The gateway.
 
-    async def landing(self, _request: web.Request) -> web.Response:
-        page = files("gateway.control").joinpath("landing.html").read_text("utf-8")
-        return web.Response(text=page, content_type="text/html")
-
     async def openapi(self, _request: web.Request) -> web.Response:
         document = files("gateway.control").joinpath("openapi.yaml").read_text("utf-8")
         return web.Response(text=document, content_type="application/yaml")
-
-    async def metrics(self, _request: web.Request) -> web.Response:
-        body = generate_latest(_Collected(self._parts.metrics))  # type: ignore[no-untyped-call]
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def status(self, _request: web.Request) -> web.Response:
         status = self._parts.status()
@@ -152,9 +144,9 @@ class _Api:
 
     async def explain(self, request: web.Request) -> web.Response:
         body = await json_body(request, ("url", "method", "headers", "count"))
-        url = _text(body, "url")
-        count = _integer(body.get("count", 1), "count", 1, MAX_EXPLAIN_COUNT)
-        explained = self._parts.explainer.explain(url, _headers(body.get("headers", [])), count)
+        url = text_of(body, "url")
+        count = integer(body.get("count", 1), "count", 1, MAX_EXPLAIN_COUNT)
+        explained = self._parts.explainer.explain(url, header_pairs(body.get("headers", [])), count)
         record = self._parts.catalog.record(explained.worker) if explained.worker else None
         upstream = self._parts.upstreams.get(explained.decision.version_id) if explained.decision else None
         return _answer(views.explained_view(record, explained, upstream.state if upstream else "stopped"))
@@ -188,7 +180,7 @@ class _Api:
         created = await self._parts.deployments.create(
             record,
             _wanted(body.get("versions")),
-            message=_text(body, "message", ""),
+            message=text_of(body, "message", ""),
             cohorts=_cohorts(body.get("cohorts", {})),
             code_update=_code_update(body.get("code_update")),
             dry_run=dry_run,
@@ -198,8 +190,8 @@ class _Api:
     async def rollback(self, request: web.Request) -> web.Response:
         record = self._record(request)
         body = await json_body(request, ("version", "message"))
-        reference = _text(body, "version") if "version" in body else None
-        created = await self._parts.deployments.rollback(record, reference, _text(body, "message", ""))
+        reference = text_of(body, "version") if "version" in body else None
+        created = await self._parts.deployments.rollback(record, reference, text_of(body, "message", ""))
         return _answer(views.created_view(record, created, dry_run=False))
 
     # Durable Objects.
@@ -209,14 +201,14 @@ class _Api:
         name = self._class_name(record, query.get("class"))
         await self._parts.learn_objects(record.name)
         search, after = query.get("search", ""), _hex(query.get("after", ""))
-        limit = _integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
+        limit = integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
         objects = self._parts.objects
         page, total = await objects.page(
             record.name, name, search=search, after=after, limit=limit, now=self._parts.clock()
         )
         shown = [await self._shown(record, view) for view in page]
         if "deployment" in query:
-            number = _integer(query["deployment"], "deployment", 1)
+            number = integer(query["deployment"], "deployment", 1)
             then = await objects.table_at(record.name, name, number, search=search, after=after, limit=limit)
             shown = [
                 {
@@ -235,9 +227,9 @@ class _Api:
         record, query = self._record(request), request.query
         name = self._class_name(record, query.get("class"))
         await self._parts.learn_objects(record.name)
-        before = _integer(query.get("from"), "from", 1)
-        after = _integer(query.get("to"), "to", 1)
-        limit = _integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
+        before = integer(query.get("from"), "from", 1)
+        after = integer(query.get("to"), "to", 1)
+        limit = integer(query.get("limit", DEFAULT_PAGE), "limit", 1, MAX_PAGE)
         changes, total = await self._parts.objects.diff(record.name, name, before, after, limit=limit)
         return _answer({"changes": [views.change_view(record, change) for change in changes], "total": total})
 
@@ -257,7 +249,7 @@ class _Api:
     async def pin(self, request: web.Request) -> web.Response:
         record = self._record(request)
         body = await json_body(request, ("version",))
-        version = record.find(_text(body, "version"))
+        version = record.find(text_of(body, "version"))
         key = await self._key(record, request)
         view = await self._parts.objects.pin(key, version.id, self._parts.clock())
         self._parts.after_pin(record.name)
@@ -305,30 +297,8 @@ class _Api:
         return ObjectKey(record.name, name, view.name or "", id_)
 
 
-class _Collected:
-    """What prometheus-client's writer wants to be handed."""
-
-    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        self.collect = collect
-
-
 def _answer(content: views.Json) -> web.Response:
     return web.json_response(content, dumps=partial(json.dumps, ensure_ascii=True))
-
-
-def _text(body: Mapping[str, object], name: str, default: str | None = None) -> str:
-    value = body.get(name, default)
-    if not isinstance(value, str):
-        raise BadRequest(f"{name!r} is missing or not a string", remedy=f'Send "{name}": "...".')
-    return value
-
-
-def _integer(value: object, name: str, low: int, high: int = 2**53) -> int:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:  # noqa: PLR2004 - 2**53
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise BadRequest(f"{name!r} is {value!r}", remedy=f"Give a whole number from {low} to {high}.")
-    return value
 
 
 def _hex(value: str) -> str:
@@ -337,14 +307,6 @@ def _hex(value: str) -> str:
     except ValueError:
         raise BadRequest(f"'after' is {value!r}", remedy="Give `next` of the page before.") from None
     return value
-
-
-def _headers(value: object) -> list[tuple[str, str]]:
-    if isinstance(value, list):
-        pairs = [tuple(pair) for pair in value if isinstance(pair, list)]
-        if len(pairs) == len(value) and all(len(p) == 2 and all(isinstance(t, str) for t in p) for p in pairs):  # noqa: PLR2004
-            return [(name, text) for name, text in pairs]
-    raise BadRequest("'headers' is no list of [name, value]", remedy='Send [["Name", "value"], ...].')
 
 
 def _wanted(value: object) -> list[WantedShare]:
@@ -358,7 +320,7 @@ def _wanted_share(item: object) -> WantedShare:
         raise BadRequest(
             f"{item!r} is no version with a percentage", remedy='Send {"version": "v1", "percentage": 90}.'
         )
-    return WantedShare(_text(item, "version"), _number(item["percentage"]) if "percentage" in item else None)
+    return WantedShare(text_of(item, "version"), _number(item["percentage"]) if "percentage" in item else None)
 
 
 def _number(value: Any) -> float:

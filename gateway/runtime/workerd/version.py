@@ -12,7 +12,7 @@ import structlog
 from gateway.errors import GatewayError
 from gateway.model.version import Version
 from gateway.runtime.command import STEADY_SECONDS, pause_before_restart
-from gateway.runtime.runner import Endpoint, VersionState
+from gateway.runtime.runner import Endpoint, OnState, VersionState, nobody
 from gateway.runtime.workerd.control import ProcessFailed
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.process import WorkerdProcess
@@ -28,9 +28,13 @@ HUNG_SECONDS: Final = 10.0
 
 
 class WorkerdVersion:
-    """One version's process: asleep until ``start`` or ``wake``, then kept running; see ``Runner``."""
+    """One version's process: asleep until ``start`` or ``wake``, then kept running; see ``Runner``.
 
-    def __init__(self, version: Version, fleet: Fleet) -> None:
+    Args:
+        on_state: Told whenever the version's state changes.
+    """
+
+    def __init__(self, version: Version, fleet: Fleet, on_state: OnState = nobody) -> None:
         self.version = version
         self.state = VersionState.ASLEEP
         self.endpoint: Endpoint | None = None
@@ -38,6 +42,7 @@ class WorkerdVersion:
         self.trouble = ""
         self.warnings: list[str] = []
         self._fleet = fleet
+        self._on_state = on_state
         # Two processes on one folder of objects must never be: one ends before the next begins.
         self._one_process = asyncio.Lock()
         self._called = asyncio.Event()
@@ -115,6 +120,8 @@ class WorkerdVersion:
             if pause:
                 self._set(VersionState.CRASHED, f"{ending}; it is started again {pause:g} s after that")
                 await self._pause(pause)
+            else:
+                self._on_state(self.version, VersionState.CRASHED, ending, 0)
             self._set(VersionState.STARTING, "")
 
     async def _pause(self, seconds: float) -> None:
@@ -171,6 +178,8 @@ class WorkerdVersion:
             self._settled.clear()
         else:
             self._settled.set()
+        pid = self._process.pid if self._process is not None and state is VersionState.RUNNING else 0
+        self._on_state(self.version, state, trouble, pid)
 
 
 class ObjectSide:

@@ -19,7 +19,7 @@ from gateway.control.catalog import Catalog
 from gateway.control.cloudflare import tails
 from gateway.control.cloudflare.tails import TailParts, tail_routes
 from gateway.errors import GatewayError
-from gateway.observability.metrics import Recorder
+from gateway.observability.event_bus import EventBus
 from gateway.observability.tail import TailHub
 from gateway.observability.trace_items import trace_item
 from tests.model.examples import NOW, SHOP, A, version
@@ -69,7 +69,8 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @pytest_asyncio.fixture
 async def edge() -> AsyncIterator[Edge]:
-    hub = TailHub(Recorder(), draw=lambda: 0.0, clock=lambda: 1.0, later=lambda _seconds, call: call())
+    bus = EventBus(later=lambda _seconds, call: call())
+    hub = TailHub(bus, draw=lambda: 0.0, clock=lambda: 1.0, later=lambda _seconds, call: call())
     app = web.Application(middlewares=[in_words])
     parts = TailParts(hub, Catalog([version(A)], []), lambda: "http://127.0.0.1:8788", NOW.timestamp)
     app.add_routes(tail_routes(parts))

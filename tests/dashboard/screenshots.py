@@ -111,7 +111,7 @@ def show_deploy(page: Page) -> None:
 def show_tail(page: Page) -> None:
     """Look into a request."""
     page.wait_for_timeout(2500)
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     page.get_by_role("log").get_by_role("button").filter(has_text="/checkout").first.click()
     page.locator(".step.decided").wait_for()
 

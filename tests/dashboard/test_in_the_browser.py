@@ -188,7 +188,7 @@ def test_a_paused_tail_stands_still_and_counts(edge: EdgeProcess, visit: Open) -
         listening(page)
         send(edge, 1, "/before")
         expect(chosen_row(page, "/before")).to_be_visible()
-        page.get_by_role("button", name="Pause").click()
+        page.get_by_role("button", name="Pause", exact=True).click()
         send(edge, 5, "/meanwhile")
 
         expect(page.get_by_text("paused, 5 new")).to_be_visible()

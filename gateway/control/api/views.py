@@ -54,7 +54,10 @@ def _runtime_view(version: Version) -> Json:
             return {
                 "kind": "workerd",
                 "main_module": runtime.main_module,
-                "modules": [{"name": m.name, "kind": m.kind, "size_bytes": m.size_bytes} for m in runtime.modules],
+                "modules": [
+                    {"name": m.name, "kind": m.kind, "size_bytes": m.size_bytes, "sha256": m.sha256}
+                    for m in runtime.modules
+                ],
                 "bindings": [{"name": b.name, "kind": b.kind} for b in runtime.bindings],
                 "compatibility_date": runtime.compatibility_date,
                 "compatibility_flags": list(runtime.compatibility_flags),

@@ -88,8 +88,9 @@ function Table({ worker, name, told }) {
   const [open, setOpen] = useState(query.get("object"));
   const after = pages.at(-1);
   const path = `${pathOf(worker, "objects")}${queryOf({ class: name, search: settled, after, limit: PAGE, deployment: number })}`;
-  // A table as it was does not change any more.
-  const state = usePoll((signal) => get(path, { signal }), number ? 0 : REFRESH_MS, [path]);
+  // What is read or searched stands still; only the first page follows what happens.
+  const still = number !== "" || settled !== "" || pages.length > 1;
+  const state = usePoll((signal) => get(path, { signal }), still ? 0 : REFRESH_MS, [path]);
   const table = useRef(null);
 
   // another question begins at its first page

@@ -161,7 +161,7 @@ function Split({ data, told, narrow }) {
     title="Split"
     aside=${
       earlier &&
-      html`this window began before deployment #${told.active.number};
+      html`this window began before deployment #${told.active.number};${" "}
         <button type="button" class="link" onClick=${narrow}>only since then</button>`
     }
   >

@@ -98,7 +98,7 @@ function useTail(worker, filters, paused, list) {
   const [sampling, setSampling] = useState(1);
   const [round, setRound] = useState(0);
   const held = useRef(null);
-  held.current ??= { fresh: [], rows: [], number: 0, missed: 0, counted: 0 };
+  held.current ??= { fresh: [], rows: [], number: 0, missed: 0, wake: () => {} };
   const stopped = useRef(paused);
   stopped.current = paused;
   const asked = useSettled(JSON.stringify(filters), TYPED_MS);
@@ -107,8 +107,12 @@ function useTail(worker, filters, paused, list) {
   const expected = useRef(0);
   expected.current = perSecond;
 
+  // How many there are says how large a sample to begin with.
+  const begun = traffic.data !== undefined || traffic.error !== null;
+
   // `round` asks again
   useEffect(() => {
+    if (!begun) return undefined;
     const wanted = JSON.parse(asked);
     const kinds = wanted.kinds || EVERY_KIND;
     const mine = held.current;
@@ -118,6 +122,7 @@ function useTail(worker, filters, paused, list) {
     const sink = {
       onEvents(events) {
         for (const event of events) take(mine, event);
+        mine.wake();
       },
       onState: (word, error = null) => setState({ word, error }),
       onSampling: setSampling,
@@ -140,36 +145,43 @@ function useTail(worker, filters, paused, list) {
       document.removeEventListener("visibilitychange", follow);
       reader?.close();
     };
-  }, [worker, asked, round]);
+  }, [worker, asked, round, begun]);
 
   useEffect(() => {
-    let frame = 0;
-    let shown = 0;
+    let timer = 0;
     let pointed = -HELD_MS;
+    const mine = held.current;
     const element = list.current;
     const point = () => {
       pointed = performance.now();
     };
-    element.addEventListener("pointermove", point);
-    function paint(now) {
-      frame = requestAnimationFrame(paint);
-      const mine = held.current;
-      if (mine.fresh.length === 0 || now - shown < SHOWN_EVERY_MS) return;
-      shown = now;
-      if (stopped.current || now - pointed < HELD_MS || element.querySelector(".row:focus-visible")) {
+    function paint() {
+      timer = 0;
+      if (mine.fresh.length === 0) return;
+      const pointedAt = performance.now() - pointed < HELD_MS || element.querySelector(".row:focus-visible");
+      if (stopped.current || pointedAt) {
         setView((old) => ({ ...old, waiting: mine.fresh.length }));
+        if (!stopped.current) mine.wake();
         return;
       }
       mine.rows = [...mine.fresh.reverse(), ...mine.rows].slice(0, MOST_ROWS);
       mine.fresh = [];
       setView({ rows: mine.rows, waiting: 0 });
     }
-    frame = requestAnimationFrame(paint);
+    mine.wake = () => {
+      timer ||= setTimeout(() => requestAnimationFrame(paint), SHOWN_EVERY_MS);
+    };
+    element.addEventListener("pointermove", point);
     return () => {
-      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      mine.wake = () => {};
       element.removeEventListener("pointermove", point);
     };
   }, [list]);
+
+  useEffect(() => {
+    if (!paused) held.current.wake();
+  }, [paused]);
 
   return {
     rows: view.rows,

@@ -27,12 +27,15 @@ from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
+from gateway.control.api.skew import SkewParts, skew_routes
 from gateway.control.catalog import Catalog, WorkerRecord
+from gateway.control.cloudflare.analytics import AnalyticsParts
 from gateway.control.cloudflare.app import cloudflare_routes
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.tails import TailParts
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
+from gateway.control.logpush import LogpushJobs, pushed_workers
 from gateway.control.migrations import Migrated, create_class
 from gateway.control.scheduler import Scheduler
 from gateway.control.uploads import Uploads
@@ -44,6 +47,9 @@ from gateway.model.version import Version, VersionId, WorkerName
 from gateway.model.worker_code import WorkerdRuntime
 from gateway.moving import Facts, ObjectMoves
 from gateway.observability.logging import set_up_logging
+from gateway.observability.logpush.delivery import Deliverer
+from gateway.observability.logpush.pusher import Pusher
+from gateway.observability.logpush.source import InvocationSource
 from gateway.observability.traces import SourceMaps, TraceIntake
 from gateway.observing import Observing
 from gateway.plane import RunningPlane
@@ -57,6 +63,8 @@ from gateway.runtime.workerd.binary import WorkerdBinary, find_workerd
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.intake import Intake
 from gateway.settings import Address, Settings, WorkerSettings
+from gateway.skew.reading import deployment_known
+from gateway.skew.watching import SkewWatch
 from gateway.sources import Sources
 from gateway.store.modules import ModuleStore
 from gateway.store.objects import ObjectTable
@@ -179,6 +187,13 @@ class Gateway:
             clock=time.time,
         )
         self._intake = Intake(self._traces.take, self._decide_call)
+        self._pusher = self._make_pusher(draws.random)
+        self._skew = SkewWatch(
+            self.observing.bus,
+            lambda worker: self.settings.skew_rules(worker),  # noqa: PLW0108 - settings change
+            later=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
+            clock=time.time,
+        )
         self._explainer = Explainer(lambda: self.edge.table, self.objects.peek, settings.seed)
         self._site: web.AppRunner | None = None
         self._applying = asyncio.Lock()
@@ -205,6 +220,7 @@ class Gateway:
         self.supervisor.gateway_url = self.url
         self.fleet.edge_address = _shown(self.address)
         await self._intake.start(self.fleet.gateway_socket)
+        self._pusher.load(self._store.load_logpush_jobs())
         await self._start_control()
         for worker in self.plane.all_workers():
             self.plane.set_up_objects(worker)
@@ -220,6 +236,7 @@ class Gateway:
         self.edge.spawn(self.moves.collect())
         self.edge.spawn(self.scheduler.run())
         self.edge.spawn(self.plane.let_idle_sleep())
+        self.edge.spawn(self._pusher.run())
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
@@ -233,6 +250,7 @@ class Gateway:
         with contextlib.suppress(OSError):
             self._run_file.unlink(missing_ok=True)
         await self.data_plane.drain()
+        await self._pusher.close()
         self.observing.close()
         if self._site is not None:
             await self._site.cleanup()
@@ -245,6 +263,28 @@ class Gateway:
         await self._intake.close()
         self.fleet.close()
         await self._store.close()
+
+    def _make_pusher(self, draw: Callable[[], float]) -> Pusher:
+        source = InvocationSource(
+            self.observing.bus,
+            self.observing.tails,
+            pushed=lambda: pushed_workers(self.catalog, self.plane.is_from_file),
+            version_of=self.catalog.version,
+            tags_of=self.observing.tags_of,
+            clock=time.time,
+        )
+        return Pusher(
+            source,
+            Deliverer(),
+            own_folder=self._logpush_folder,
+            save=self._store.save_logpush_job,
+            draw=draw,
+            clock=time.time,
+        )
+
+    @property
+    def _logpush_folder(self) -> Path:
+        return self.settings.state.absolute() / "logpush"
 
     async def _start_control(self) -> None:
         parts = ApiParts(
@@ -268,6 +308,14 @@ class Gateway:
             files=self.modules,
             edge_port=lambda: self.address.port,
             tails=TailParts(self.observing.tails, self.catalog, lambda: self.control_url, time.time),
+            analytics=AnalyticsParts(
+                self.observing.recorder,
+                self.catalog,
+                lambda record: self.workers.state_of(record).tag,
+                self.settings.proxy.colo,
+                time.time,
+            ),
+            logpush=LogpushJobs(self._store, self._pusher, self._logpush_folder),
         )
         more = [*crons, *self._observation_routes(), *cloudflare_routes(cloudflare)]
         self._site = web.AppRunner(make_app(parts, more), access_log=None)
@@ -302,7 +350,13 @@ class Gateway:
             self.plane.refresh()
             for worker in settings.workers:
                 await self._deploy_from_file(worker)
+            self._watch_for_skew()
             self.edge.spawn(self.plane.retire_unneeded())
+
+    def _watch_for_skew(self) -> None:
+        records = self.catalog.workers.values()
+        known = [deployment_known(one, record.versions) for record in records for one in record.deployments]
+        self._skew.watch(known, enabled=self.settings.looks_for_skew)
 
     async def _add_new_versions(self, worker: WorkerSettings) -> None:
         record = self.catalog.record(worker.name)
@@ -445,7 +499,10 @@ class Gateway:
             clock=time.time,
         )
         listening = ListeningParts(self.observing.bus, self.observing.tails, self.catalog, self.observing.draw)
-        return [*metering_routes(metering), *event_routes(listening)]
+        skew = SkewParts(
+            self._skew.report, self._skew.forget, lambda: self.settings.looks_for_skew, self.catalog, time.time
+        )
+        return [*metering_routes(metering), *event_routes(listening), *skew_routes(skew)]
 
     @property
     def _run_file(self) -> Path:

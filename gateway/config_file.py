@@ -15,6 +15,7 @@ from gateway.config_place import Place
 from gateway.errors import ConfigError, GatewayError, TooManyVersions
 from gateway.model.deployment import CodeUpdate, VersionShare, check_shares
 from gateway.model.durable_object import AssignmentRule
+from gateway.model.skew_rules import InvalidFlow, SkewRules
 from gateway.model.version import (
     VERSION_ID,
     CommandRuntime,
@@ -46,6 +47,8 @@ _WORKER_NAME: Final = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 _LISTEN_HOST: Final = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 _LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 _MAX_PORT: Final = 65_535
+_COOKIE_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 6265 section 4.1.1: a token."""
 
 
 def load_settings(path: Path) -> Settings:
@@ -114,7 +117,7 @@ def _gateway(place: Place, base: Settings) -> Settings:
     found = place.mapping(
         (
             "listen", "control", "control_hosts", "state", "seed", "log_level", "decision_headers", "country",
-            "colo", "cf", "workerd", "timeouts", "deployments", "affinity", "drafts",
+            "colo", "cf", "workerd", "timeouts", "deployments", "affinity", "drafts", "skew",
         )
     )  # fmt: skip
     hosts = (
@@ -134,7 +137,28 @@ def _gateway(place: Place, base: Settings) -> Settings:
         workerd=Path(found["workerd"].full_text("the path of a workerd")) if "workerd" in found else None,
         cf=_cf(found["cf"]) if "cf" in found else {},
         workers=base.workers,
+        skew=_skew(found["skew"]) if "skew" in found else base.skew,
     )
+
+
+def _skew(place: Place) -> SkewRules:
+    found = place.mapping(("enabled", "session_cookie", "flows"))
+    base = SkewRules()
+    cookie = found["session_cookie"].full_text("a cookie's name, such as sid") if "session_cookie" in found else ""
+    if cookie and not _COOKIE_NAME.fullmatch(cookie):
+        found["session_cookie"].wrong(f"{cookie!r} is no cookie name", "Write the name alone, such as sid.")
+    flows = [_flow(item) for item in found["flows"].items()] if "flows" in found else []
+    enabled = found["enabled"].switch() if "enabled" in found else base.enabled
+    return SkewRules(cookie, tuple(flows), enabled)
+
+
+def _flow(place: Place) -> tuple[str, ...]:
+    steps = tuple(item.text() for item in place.items())
+    try:
+        SkewRules(flows=(steps,))
+    except InvalidFlow as error:
+        place.wrong(error.message, error.remedy)
+    return steps
 
 
 def _proxy(found: dict[str, Place]) -> ProxySettings:
@@ -191,7 +215,7 @@ def _address(place: Place) -> Address:
 
 
 def _worker(place: Place) -> WorkerSettings:
-    found = place.mapping(("name", "routes", "versions", "deployment", "durable_objects"))
+    found = place.mapping(("name", "routes", "versions", "deployment", "durable_objects", "skew"))
     if "name" not in found:
         place.wrong("a Worker has no name", "Add `name: shop`.")
     name = WorkerName(found["name"].text())
@@ -215,7 +239,15 @@ def _worker(place: Place) -> WorkerSettings:
                 "Leave it out, and list the classes in the version's durable_objects.",
             )
     return WorkerSettings(
-        name, (*routes, implied_route(name)), versions, deployment, assignment, code_update, bindings, sources
+        name,
+        (*routes, implied_route(name)),
+        versions,
+        deployment,
+        assignment,
+        code_update,
+        bindings,
+        sources,
+        _skew(found["skew"]) if "skew" in found else None,
     )
 
 

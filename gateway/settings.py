@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.errors import ConfigError
 from gateway.model.deployment import IMMEDIATE, CodeUpdate
 from gateway.model.durable_object import AssignmentRule
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionDefinition, VersionId, WorkerName
 from gateway.model.worker_code import Binding
 from gateway.routing.object_names import ObjectBinding
@@ -181,6 +182,7 @@ class WorkerSettings:
         sources: Those whose code must be read first (``gateway.sources``); none once it was.
         deployment: Empty where the file leaves it to the API.
         code_update: What deployments say of objects that move, unless they say it themselves (R60).
+        skew: In the place of the gateway's, where the Worker has its own.
     """
 
     name: WorkerName
@@ -191,6 +193,7 @@ class WorkerSettings:
     code_update: CodeUpdate = IMMEDIATE
     bindings: tuple[ObjectBinding, ...] = ()
     sources: tuple[VersionSource, ...] = ()
+    skew: SkewRules | None = None
 
     @property
     def listed(self) -> tuple[VersionDefinition | VersionSource, ...]:
@@ -208,6 +211,7 @@ class Settings:
     Args:
         workerd: The binary to run versions on; else it is looked for.
         cf: Members of ``request.cf`` beside those that the gateway knows, or in their place.
+        skew: How skew is looked for in the traffic of Workers without rules of their own.
     """
 
     path: Path | None = None
@@ -221,3 +225,14 @@ class Settings:
     routing: RoutingSettings = RoutingSettings()
     cf: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     workers: tuple[WorkerSettings, ...] = field(default=())
+    skew: SkewRules = field(default_factory=SkewRules)
+
+    def skew_rules(self, worker: str) -> SkewRules:
+        """Return how skew is looked for in a Worker's traffic."""
+        own = next((one.skew for one in self.workers if one.name == worker), None)
+        return own if own is not None else self.skew
+
+    @property
+    def looks_for_skew(self) -> bool:
+        """Whether any Worker's traffic is looked at."""
+        return self.skew.enabled or any(one.skew is not None and one.skew.enabled for one in self.workers)

@@ -10,6 +10,7 @@ from gateway.config_file import load_settings, parse_settings
 from gateway.errors import ConfigError
 from gateway.model.deployment import CodeUpdate
 from gateway.model.durable_object import AssignmentRule
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import CommandRuntime, UrlRuntime, derived_version_id
 from gateway.routing.object_names import NameSource
 from gateway.settings import Address, ControlSettings, ProxySettings, RoutingSettings, Settings
@@ -109,6 +110,15 @@ BAD: dict[str, Bad] = {
     "affinity": (GATEWAY + "  affinity: {per_worker: 1}\n", 3, "gateway.affinity.per_worker", "'1'"),
     "drafts": (GATEWAY + "  drafts: {cohorts: always}\n", 3, "gateway.drafts.cohorts", "'always'"),
     "unknown draft": (GATEWAY + "  drafts: {skew: true}\n", 3, "gateway.drafts.skew", "no such key"),
+    "unknown key of skew": (GATEWAY + "  skew: {cookie: sid}\n", 3, "gateway.skew.cookie", "no such key"),
+    "cookie with a value": (
+        GATEWAY + "  skew: {session_cookie: a=b}\n",
+        3, "gateway.skew.session_cookie", "'a=b'",
+    ),
+    "flow of one step": (GATEWAY + "  skew: {flows: [[/cart]]}\n", 3, "gateway.skew.flows[0]", "/cart"),
+    "flow without a list": (GATEWAY + "  skew: {flows: [/a, /b]}\n", 3, "gateway.skew.flows[0]", "not a list"),
+    "step that is no path": (GATEWAY + "  skew: {flows: [[/a, b]]}\n", 3, "gateway.skew.flows[0]", "'b'"),
+    "skew of a Worker": (SHOP_HEAD + "    skew: {enabled: 2}\n", 3, "workers[0].skew.enabled", "'2'"),
     # Workers
     "Worker as word": ("workers:\n  - shop\n", 2, "workers[0]", "'shop'"),
     "no name": ("workers:\n  - {routes: []}\n", 2, "workers[0]", "no name"),
@@ -412,3 +422,17 @@ def test_the_shipped_file_loads() -> None:
     assert [worker.name for worker in settings.workers] == ["shop", "counter"]
     assert all(len(worker.versions) == len(worker.deployment) == 2 for worker in settings.workers)
     assert settings.listen.host == settings.control.listen.host == "127.0.0.1"
+
+
+def test_a_worker_may_look_for_skew_in_its_own_way() -> None:
+    """Issue D: ``skew`` of the gateway, and of a Worker in its place."""
+    settings = parse_settings(
+        "gateway:\n  skew: {session_cookie: sid, flows: [[/cart, /pay], ['/orders/*', /thanks]]}\n"
+        "workers:\n  - name: shop\n  - name: api\n    skew: {enabled: no}\n",
+        Path("gateway.yaml"),
+    )
+
+    flows = (("/cart", "/pay"), ("/orders/*", "/thanks"))
+    assert settings.skew_rules("shop") == settings.skew_rules("uploaded") == SkewRules("sid", flows)
+    assert settings.skew_rules("api") == SkewRules(enabled=False)
+    assert settings.looks_for_skew

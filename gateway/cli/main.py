@@ -1,8 +1,9 @@
 """The command ``gateway``: arguments -> calls of the API -> text and an exit code.
 
 Exit codes: 0 done; 1 refused, with what to do about it on stderr; 2 arguments that make no sense; 130 interrupted.
-``health`` has two more: 3 wait, 4 roll back.
-Every command but ``run``, ``check`` and ``setup`` is a client of a running gateway, as any other program could be.
+``health`` has two more: 3 wait, 4 roll back. ``compare`` has one: 3 something differs.
+Every command but ``run``, ``check``, ``simulate`` and ``setup`` is a client of a running gateway, as any other
+program could be.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import click
 
 from gateway import __version__
+from gateway.cli.compare import compare
 from gateway.cli.deployments import deployments, rollback
 from gateway.cli.explain import explain
 from gateway.cli.health import health
@@ -19,6 +21,8 @@ from gateway.cli.objects import objects
 from gateway.cli.run import check, run
 from gateway.cli.session import CONTEXT_SETTINGS, RootGroup, Start
 from gateway.cli.setup import setup
+from gateway.cli.simulate import simulate
+from gateway.cli.skew import skew
 from gateway.cli.tail import tail
 from gateway.cli.top import top
 from gateway.cli.trigger import trigger
@@ -56,7 +60,8 @@ def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
 
 
 for _command in (
-    run, check, explain, versions, deployments, rollback, health, tail, top, objects, trigger, setup,
+    run, check, explain, versions, deployments, rollback, health, tail, top, skew, objects, trigger, compare,
+    simulate, setup,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -331,6 +331,53 @@ class Health(TypedDict):
     checks: list[HealthCheck]
 
 
+class SkewWitness(TypedDict):
+    """One of the two requests that prove an incident."""
+
+    at: str
+    ray: str
+    version_id: str
+    label: str
+    reason: str
+    point: float | None
+    method: str
+    host: str
+    path: str
+    status: int
+    content_type: str
+    deployment: int | None
+    object: str
+
+
+class SkewIncident(TypedDict):
+    """Version skew that was seen once or more for one cause; ``inferred`` is what of it is not known for sure."""
+
+    id: str
+    kind: str
+    worker: str
+    what: str
+    cause: str
+    sentence: str
+    remedy: str
+    rules: list[str]
+    inferred: list[str]
+    count: int
+    first_seen: str
+    last_seen: str
+    before: SkewWitness
+    after: SkewWitness
+
+
+class Skew(TypedDict):
+    """The incidents that were found since a moment, and how many requests were looked at."""
+
+    enabled: bool
+    since: str
+    requests: int
+    unseen_requests: int
+    incidents: list[SkewIncident]
+
+
 class ServerEvent(NamedTuple):
     """One message of a stream: its kind and content, as docs/observability.md tells them, and its number."""
 
@@ -600,6 +647,19 @@ class GatewayClient:
         """Return whether a version may get more traffic than it has."""
         query = _query({"baseline": baseline, "candidate": candidate, "window": window})
         return _shaped(Health, self._send("GET", _worker_path(worker, "health") + query))
+
+    def skew(self, *, since: str | None = None, worker: str | None = None, kind: str | None = None) -> Skew:
+        """Return the version skew that was found in live traffic.
+
+        Args:
+            since: A time, or how long ago: ``10m``.
+        """
+        query = _query({"since": since, "worker": worker, "kind": kind})
+        return _shaped(Skew, self._send("GET", "/api/skew" + query))
+
+    def forget_skew(self) -> int:
+        """Forget all traffic and incidents, and return how many there were."""
+        return int(self._send("DELETE", "/api/skew")["forgotten"])
 
     def events(self, **filters: str | int | None) -> Iterator[ServerEvent]:
         """Yield what happens at the edge, until the gateway stops.

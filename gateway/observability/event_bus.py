@@ -1,14 +1,14 @@
 """Events from those who know to those who listen; who listens too slowly loses some and is told, and slows nobody.
 
-Nobody listens: a request costs one look at an empty tuple. Somebody does: one append to a list, which is handed to
-the readers some twenty times a second; the event itself is made when it is read, so that what is pushed out of a
-full queue was never made. A reader that wants few of many requests says so by a screen, which is asked first.
+Nobody listens: a request costs one look at an empty tuple. Somebody does: an event is made when it is read, so
+what is pushed out of a full queue was never made. Of a flood of requests those who only watch are told some, and
+how many there were beside; who needs every one, or picks few of them by a screen, is told of each.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple, Protocol
 
 from gateway.model.version import WorkerName
@@ -17,8 +17,10 @@ from gateway.observability.events import KIND_OF, EndedRequest, Event, EventKind
 QUEUE_EVENTS: Final = 1000
 """Events that wait for one reader; the oldest go first."""
 
-HAND_OVER_SECONDS: Final = 0.05
-"""So long requests wait until they are handed to the readers; anything else takes them along at once."""
+REQUESTS_PER_SECOND: Final = 1000
+"""Of so many requests those are told who only watch; after a quiet second of as many at once."""
+
+REFILL_SECONDS: Final = 0.05
 
 RECENT_EVENTS: Final = 500
 """Of each kind so many are kept for who comes later."""
@@ -34,11 +36,11 @@ Screen = Callable[[Told], bool]
 class Reader(Protocol):
     """Who is told of events."""
 
-    def put(self, sequence: int, event: Event) -> None:
-        """Take an event; must be quick and must not raise."""
+    def put(self, sequence: int, event: Told) -> None:
+        """Take an event; on the path of a request, so this must be quick and must not raise."""
 
-    def put_requests(self, first: int, requests: Sequence[EndedRequest]) -> None:
-        """Take requests, numbered from ``first`` on; as above."""
+    def miss(self, count: int) -> None:
+        """Know that so many requests were not told."""
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -68,28 +70,24 @@ class Subscription:
         self, wake: Callable[[], None], *, size: int = QUEUE_EVENTS, screen: Screen | None = None
     ) -> None:
         self._waiting: deque[tuple[int, Told]] = deque(maxlen=size)
-        self._size = size
         self._wake = wake
         self._screen = screen
         self._missed = 0
         self.closed = False
 
-    def put(self, sequence: int, event: Event) -> None:
+    def put(self, sequence: int, event: Told) -> None:
         """Add an event, pushing the oldest out when full."""
-        self._add([(sequence, event)])
+        if self._screen is not None and not self._screen(event):
+            return
+        if len(self._waiting) == self._waiting.maxlen:
+            self._missed += 1
+        self._waiting.append((sequence, event))
+        self._wake()
 
-    def put_requests(self, first: int, requests: Sequence[EndedRequest]) -> None:
-        """Add requests, likewise."""
-        self._add(list(enumerate(requests, first)))
-
-    def _add(self, numbered: Sequence[tuple[int, Told]]) -> None:
-        screen = self._screen
-        if screen is not None:
-            numbered = [one for one in numbered if screen(one[1])]
-        if numbered:
-            self._missed += max(0, len(self._waiting) + len(numbered) - self._size)
-            self._waiting.extend(numbered)
-            self._wake()
+    def miss(self, count: int) -> None:
+        """Count requests that were not told."""
+        self._missed += count
+        self._wake()
 
     def close(self) -> None:
         """Let the reader know that nothing more comes."""
@@ -123,8 +121,11 @@ class EventBus:
         self._recent: dict[EventKind, deque[tuple[int, Told]]] = {
             kind: deque(maxlen=RECENT_EVENTS) for kind in EventKind
         }
-        self._pending: list[EndedRequest] = []
         self._memory = _Memory(self._recent[EventKind.REQUEST])
+        self._of_all: tuple[Reader, ...] = ()
+        self._of_some: tuple[Reader, ...] = ()
+        self._room = REQUESTS_PER_SECOND
+        self._passed_over = 0
         self.request_readers: tuple[Reader, ...] = ()
         self.on_change: Callable[[], None] = _nothing
 
@@ -135,6 +136,7 @@ class EventBus:
         worker: WorkerName | None = None,
         *,
         asks: bool = True,
+        every: bool = True,
     ) -> None:
         """Tell a reader of events of some kinds, until ``unsubscribe``.
 
@@ -142,13 +144,13 @@ class EventBus:
             worker: The only one the reader asks for, where it asks for one: what only its processes can tell is
                 asked of them alone. Events of others still come; a screen keeps them out.
             asks: Whether anything is asked of processes for this reader; without, it gets what comes anyway.
+            every: Whether it is told of every request, in a flood too; who only watches needs not be.
         """
-        self._readers[reader] = _Wish(frozenset(kinds), worker, asks)
+        self._readers[reader] = _Wish(frozenset(kinds), worker, asks, every)
         self._changed()
 
     def unsubscribe(self, reader: Reader) -> None:
         """Forget a reader; one that is forgotten already does not matter."""
-        self.hand_over()
         wish = self._readers.pop(reader, None)
         if wish is None:
             return
@@ -158,15 +160,13 @@ class EventBus:
 
     def close(self) -> None:
         """End all readers: the gateway stops."""
-        self.hand_over()
         for reader in list(self._readers):
             reader.close()
         self._readers.clear()
-        self.request_readers = ()
+        self.request_readers = self._of_all = self._of_some = ()
 
     def publish(self, event: Event) -> None:
         """Tell of anything but a request."""
-        self.hand_over()  # first what came first
         kind = KIND_OF[type(event)]
         sequence = self._next
         self._next = sequence + 1
@@ -174,26 +174,45 @@ class EventBus:
         for reader in self._of(kind):
             reader.put(sequence, event)
 
-    def publish_request(self, request: EndedRequest) -> None:
-        """Tell of a request, on its path; who publishes asks ``request_readers`` first."""
-        self._pending.append(request)
-        if len(self._pending) == 1:
-            self._later(HAND_OVER_SECONDS, self.hand_over)
+    def wants_request(self) -> bool:
+        """Return whether a request that ended now would be told to anybody; one that would not is counted.
 
-    def hand_over(self) -> None:
-        """Hand the requests that ended since the last time to their readers."""
-        if not self._pending:
+        Who publishes asks ``request_readers`` first, then this, and only then makes what is to be told.
+        """
+        if self._of_all or self._room:
+            return True
+        self._passed_over += 1
+        return False
+
+    def publish_request(self, request: EndedRequest) -> None:
+        """Tell of a request, on its path."""
+        sequence = self._next
+        self._next = sequence + 1
+        for reader in self._of_all:
+            reader.put(sequence, request)
+        if not self._room:
+            self._passed_over += 1
             return
-        pending, self._pending = self._pending, []
-        first, self._next = self._next, self._next + len(pending)
-        for reader in self.request_readers:
-            reader.put_requests(first, pending)
+        if self._room == REQUESTS_PER_SECOND:
+            self._later(REFILL_SECONDS, self._refill)
+        self._room -= 1
+        for reader in self._of_some:
+            reader.put(sequence, request)
+
+    def _refill(self) -> None:
+        """Make room for what may be told until the next time, and tell what was passed over."""
+        self._room = min(REQUESTS_PER_SECOND, self._room + round(REQUESTS_PER_SECOND * REFILL_SECONDS))
+        missed, self._passed_over = self._passed_over, 0
+        if missed:
+            for reader in self._of_some:
+                reader.miss(missed)
+        if self._room < REQUESTS_PER_SECOND:
+            self._later(REFILL_SECONDS, self._refill)
 
     def recent(
         self, kinds: Collection[EventKind], screen: Screen, *, last: int, after: int = 0
     ) -> list[tuple[int, Event]]:
         """Return the newest ``last`` events that pass and have a number above ``after``, the oldest first."""
-        self.hand_over()
         known = [
             (sequence, event)
             for kind in kinds
@@ -213,17 +232,17 @@ class EventBus:
         return tuple(reader for reader, wish in self._readers.items() if kind in wish.kinds)
 
     def _changed(self) -> None:
-        self.hand_over()
         readers = self._of(EventKind.REQUEST)
-        if readers:
-            self.request_readers = (self._memory, *readers)
-        elif self.request_readers:
-            self.request_readers = (self._memory,)
+        self._of_all = tuple(reader for reader in readers if self._readers[reader].every)
+        others = tuple(reader for reader in readers if not self._readers[reader].every)
+        if readers or self.request_readers:
+            self._of_some = (self._memory, *others)
+        self.request_readers = (*self._of_all, *self._of_some)
         self.on_change()
 
     def _forget_requests(self) -> None:
         if not self._of(EventKind.REQUEST):
-            self.request_readers = ()
+            self.request_readers = self._of_some = ()
             self._recent[EventKind.REQUEST].clear()
 
 
@@ -238,6 +257,7 @@ class _Wish(NamedTuple):
     kinds: frozenset[EventKind]
     worker: WorkerName | None
     asks: bool
+    every: bool
 
 
 class _Memory:
@@ -246,11 +266,11 @@ class _Memory:
     def __init__(self, recent: deque[tuple[int, Told]]) -> None:
         self._recent = recent
 
-    def put(self, sequence: int, event: Event) -> None:
-        """Only requests are told it."""
+    def put(self, sequence: int, event: Told) -> None:
+        self._recent.append((sequence, event))
 
-    def put_requests(self, first: int, requests: Sequence[EndedRequest]) -> None:
-        self._recent.extend(list(enumerate(requests, first))[-RECENT_EVENTS:])
+    def miss(self, count: int) -> None:
+        """Nobody asks it for all."""
 
     def close(self) -> None:
         """Nothing waits for it."""

@@ -6,16 +6,17 @@ in texts comes after, in ``finds``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from gateway.observability.event_bus import ALL_KINDS, Told
 from gateway.observability.events import (
     KIND_OF,
     ConsoleEvent,
     DeploymentEvent,
+    EndedRequest,
     Event,
     EventKind,
     ExceptionEvent,
@@ -79,9 +80,29 @@ class EventFilter:
         """
         if self == EventFilter(kinds=self.kinds, search=self.search):
             return None  # kinds that are not wanted do not come, and the search comes after
-        if self.sampling_rate >= 1:
-            return self.screens
-        return lambda event: self.screens(event) and draw() < self.sampling_rate
+        rate, checks = self.sampling_rate, self._request_checks()
+
+        def screen(event: Told) -> bool:
+            if type(event) in KIND_OF:
+                passes = self.screens(event)
+            else:
+                passes = all(check(event) for check in checks) if len(checks) > 1 else checks[0](event)
+            return passes and (rate >= 1 or draw() < rate)
+
+        return screen
+
+    def _request_checks(self) -> Sequence[Callable[[Any], bool]]:
+        """Return what is asked of each request that ends: nothing but what was wished for."""
+        checks: list[Callable[[Any], bool]] = []
+        if self.worker:
+            checks.append(lambda request: request.worker == self.worker)
+        if (wanted := self.version_ids) is not None:
+            checks.append(lambda request: request.version_id in wanted)
+        if self.method:
+            checks.append(lambda request: request.method == self.method)
+        if self.status is not None:
+            checks.append(lambda request: _request_status(request) is self.status)
+        return checks or [lambda _request: True]
 
     def finds(self, event: Event) -> bool:
         """Return whether the text that is searched for stands in an event."""
@@ -148,11 +169,16 @@ def status_of(event: Told) -> Status | None:
             failed = event.state == "crashed"
         case WebSocketEvent() | ResetEvent() | DeploymentEvent():
             failed = None
-        case _ if event.outcome == CLIENT_GONE:
-            failed = None
         case _:
-            failed = event.outcome != _OK or event.status >= _SERVER_ERROR
+            return _request_status(event)
     return None if failed is None else Status.ERROR if failed else Status.OK
+
+
+def _request_status(request: EndedRequest | RequestEvent) -> Status | None:
+    outcome = request.outcome
+    if outcome == _OK:
+        return Status.ERROR if request.status >= _SERVER_ERROR else Status.OK
+    return None if outcome == CLIENT_GONE else Status.ERROR
 
 
 def _is_of(event: Told, version_ids: frozenset[str]) -> bool:

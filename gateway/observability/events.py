@@ -50,6 +50,9 @@ class RequestEvent(NamedTuple):
         label: The version's tag, or the first 8 characters of its id.
         ignored: Signals that were sent but did not count.
         header_lines: The request's fields as they came, each ``name: value``; secrets too.
+        content_type: Of the answer, as the version sent it; empty where none answered.
+        address: The client's, behind those that ``X-Forwarded-For`` names.
+        caller_ray: The ray id that the request itself came with: of the one during which a version made it.
     """
 
     at: float
@@ -70,6 +73,9 @@ class RequestEvent(NamedTuple):
     label: str = ""
     ignored: tuple[IgnoredSignal, ...] = ()
     header_lines: Sequence[bytes] = ()
+    content_type: str = ""
+    address: str = ""
+    caller_ray: str = ""
 
     @property
     def headers(self) -> list[tuple[str, str]]:

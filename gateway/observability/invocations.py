@@ -54,7 +54,7 @@ class Invocations:
         """Listen while anybody tails, and only then; told whenever that may have changed."""
         if self._hub.is_used and not self._listening:
             self._listening = True
-            self._bus.subscribe(self._reader, _KINDS, asks=False)
+            self._bus.subscribe(self._reader, _KINDS, asks=False, every=False)
         elif self._listening and not self._hub.is_used:
             self._listening = False
             self._bus.unsubscribe(self._reader)

@@ -1,13 +1,13 @@
 """Counters by version: plain numbers on the request path, brought into order a few times a second.
 
-The path only notes a duration in a list of its cause; adding it to a sketch at once would cost each request
-some 0.8 µs. ``fold`` counts the list (in C) and gives the sketch each duration that differs once, which is less
-than a tenth of that for each request.
+The path only notes a duration in an array of its cause. ``fold`` counts that (in C) and finds the bucket of each
+duration that differs: 0.15 µs for each request in all, where adding it to a sketch at once would cost 0.8 µs.
 """
 
 from __future__ import annotations
 
 import time
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -28,7 +28,8 @@ class _Noted:
     __slots__ = ("durations_us", "request_bytes", "response_bytes")
 
     def __init__(self) -> None:
-        self.durations_us: list[int] = []
+        # Plain numbers, no objects: a list would keep each duration's own memory from being used again at once.
+        self.durations_us = array("q")
         self.request_bytes = 0
         self.response_bytes = 0
 

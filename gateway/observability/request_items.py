@@ -12,7 +12,7 @@ from gateway.model.version import Version
 from gateway.observability.events import ConsoleEvent, RequestEvent
 from gateway.observability.trace_items import TraceItem, trace_item
 
-_OUTCOMES: Final[Mapping[str, str]] = {
+OUTCOMES: Final[Mapping[str, str]] = {
     "ok": "ok",
     "worker_threw": "exception",
     "upstream_failed": "internalError",
@@ -21,6 +21,7 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "client_gone": "canceled",
     "refused": "canceled",
 }
+"""``RequestEvent.outcome`` -> the outcome of an invocation (R114)."""
 
 
 def item_of_request(event: RequestEvent, version: Version, script_tags: Sequence[str] = ()) -> TraceItem:
@@ -33,7 +34,7 @@ def item_of_request(event: RequestEvent, version: Version, script_tags: Sequence
         "cf": {},
     }
     raw = {
-        "outcome": _OUTCOMES.get(event.outcome, "unknown"),
+        "outcome": OUTCOMES.get(event.outcome, "unknown"),
         "event": {"request": request, "response": {"status": event.status}},
         "eventTimestamp": round(event.at * 1000),
         "wallTime": round(event.duration_us / 1000),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from gateway.model.version import WorkerName
-from gateway.observability.event_bus import EventBus
-from gateway.observability.events import EndedRequest, Event, EventKind
+from gateway.observability.event_bus import EventBus, Told
+from gateway.observability.events import EventKind
 from gateway.observability.tail_filters import TailFilter
 from gateway.observability.trace_items import (
     TraceItem,
@@ -156,7 +156,7 @@ class TailHub:
         first = worker not in self._tails
         self._tails.setdefault(worker, set()).add(subscription)
         if len(self._tails) == 1 and first:
-            self._bus.subscribe(self._requests, {EventKind.REQUEST}, worker)
+            self._bus.subscribe(self._requests, {EventKind.REQUEST}, worker, every=True)
         if first:
             self._on_change(worker, True)
 
@@ -218,13 +218,12 @@ class _Times:
     def __init__(self, hub: TailHub) -> None:
         self._hub = hub
 
-    def put(self, sequence: int, event: Event) -> None:
-        """Only requests are told it."""
+    def put(self, _sequence: int, event: Told) -> None:
+        """Note a request; its event need not be made for that."""
+        self._hub.note_wall_time(event.ray, event.duration_us / 1000)  # type: ignore[union-attr]  # asked for no others
 
-    def put_requests(self, _first: int, requests: Sequence[EndedRequest]) -> None:
-        """Note requests; their events need not be made for that."""
-        for request in requests:
-            self._hub.note_wall_time(request.ray, request.duration_us / 1000)
+    def miss(self, count: int) -> None:
+        """It is told of every request."""
 
     def close(self) -> None:
         """The tails are ended by who stops the gateway."""

@@ -8,7 +8,7 @@ from gateway.observability.events import RequestEvent
 
 if TYPE_CHECKING:
     from gateway.proxy.dispatch import Forward
-    from gateway.proxy.messages import RequestHead
+    from gateway.proxy.messages import RequestHead, ResponseHead
 
 
 class Ended:
@@ -17,9 +17,13 @@ class Ended:
     Args:
         at: Seconds since the epoch at which its head was complete.
         forward: None where the gateway answered by itself.
+        address: The client's.
+        answer: None where no version answered.
     """
 
     __slots__ = (
+        "_address",
+        "_answer",
         "_at",
         "_event",
         "_forward",
@@ -43,6 +47,8 @@ class Ended:
         duration_us: int,
         request_bytes: int,
         response_bytes: int,
+        address: str = "",
+        answer: ResponseHead | None = None,
     ) -> None:
         self._at = at
         self._ray = ray
@@ -53,6 +59,8 @@ class Ended:
         self.duration_us = duration_us
         self._request_bytes = request_bytes
         self._response_bytes = response_bytes
+        self._address = address
+        self._answer = answer
         self._event: RequestEvent | None = None
 
     @property
@@ -104,4 +112,20 @@ class Ended:
             label=forward.live.pool.version.label if forward else "",
             ignored=decision.ignored if decision else (),
             header_lines=request.lines,
+            content_type=_content_type(self._answer),
+            address=_address(request, self._address),
+            caller_ray=request.caller_ray.decode("latin-1"),
         )
+
+
+def _content_type(answer: ResponseHead | None) -> str:
+    for line in answer.lines if answer is not None else ():
+        if line[:13].lower() == b"content-type:":
+            return line[13:].strip(b" \t").decode("latin-1")
+    return ""
+
+
+def _address(request: RequestHead, peer: str) -> str:
+    """Return the client's address; whoever stands before the gateway says for whom it asks."""
+    forwarded_for = request.forwarded_for
+    return peer if forwarded_for is None else f"{forwarded_for.decode('latin-1')}, {peer}"

@@ -56,6 +56,7 @@ class Exchange:
     _held_bytes = 0
     _retried = False
     _head_out = False
+    _answered: ResponseHead | None = None
     _chunked_out = False
     _status = 0
     _request_bytes = 0
@@ -256,6 +257,7 @@ class Exchange:
         if head.status == HTTPStatus.INTERNAL_SERVER_ERROR and self._threw(head):
             return
         self._status = head.status
+        self._answered = head
         self._head_out = True
         if not self.request_sent:
             self.keep_alive = False  # the client may never send the rest; RFC 9112 9.3
@@ -554,7 +556,7 @@ class Exchange:
                 self._request_bytes,
                 self._response_bytes,
             )
-        if edge.events.request_readers:
+        if edge.events.request_readers and edge.events.wants_request():
             edge.events.publish_request(
                 Ended(
                     self.started_at + edge.epoch,
@@ -566,6 +568,8 @@ class Exchange:
                     duration_us,
                     self._request_bytes,
                     self._response_bytes,
+                    self._client.peer_ip,
+                    self._answered,
                 )
             )
 

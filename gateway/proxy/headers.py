@@ -36,6 +36,7 @@ class Field(IntEnum):
     FORWARDED_FOR = 12
     CDN_LOOP = 13
     MAX_FORWARDS = 14
+    RAY = 15
 
 
 REQUEST_FIELDS: Final = {
@@ -58,8 +59,8 @@ REQUEST_FIELDS: Final = {
     b"proxy-authenticate": Field.DROP,
     b"proxy-authorization": Field.DROP,
     b"http2-settings": Field.DROP,
-    # The gateway says these itself; a client must not be able to.
-    b"cf-ray": Field.DROP,
+    # The gateway says these itself; a client must not be able to. Whose call it may be is kept all the same.
+    b"cf-ray": Field.RAY,
     b"cf-connecting-ip": Field.DROP,
     b"cf-visitor": Field.DROP,
     b"cf-ipcountry": Field.DROP,

@@ -29,6 +29,7 @@ class RequestHead:
         content_length: Length of the body in bytes, or ``None`` when chunked or absent.
         protocols: Protocols of an upgrade that may be tunnelled; empty for an ordinary request.
         found, found_in: The Worker this head leads to, and the routing table that says so.
+        caller_ray: The ray id it came with: a version that calls on passes that of its own request along.
         outbound, outbound_ip: The head as it goes to a version, up to the ray id, for a client's address.
     """
 
@@ -51,6 +52,7 @@ class RequestHead:
     forwarded_for: bytes | None = None
     cdn_loop: bytes | None = None
     max_forwards: bytes | None = None
+    caller_ray = b""
     found: object = None
     found_in: object = None
     outbound = b""

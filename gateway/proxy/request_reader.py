@@ -38,6 +38,7 @@ from gateway.proxy.messages import MalformedRequest, RequestHead
 _HOST: Final = re.compile(rb"(?:[A-Za-z0-9_.~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _ABSOLUTE: Final = re.compile(rb"https?://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 _MAX_PORT: Final = 65_535
+_MAX_RAY_BYTES: Final = 32
 _ORDINARY_CONNECTION: Final = frozenset({b"close", b"keep-alive", b"upgrade", b"te"})
 
 
@@ -282,6 +283,8 @@ class RequestReader:
                 head.max_forwards = value
             case Field.CDN_LOOP:
                 head.cdn_loop = _joined(head.cdn_loop, value)
+            case Field.RAY:
+                head.caller_ray = value[:_MAX_RAY_BYTES]
 
     def on_headers_complete(self) -> None:
         if self._muted:

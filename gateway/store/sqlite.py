@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from importlib.resources import files
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from gateway.errors import StateTooNew, StateUnavailable
 from gateway.model.deployment import CodeUpdate, Cohort, Deployment, DeploymentId, VersionShare
+from gateway.model.logpush_job import JobState, LogpushJob, OutputOptions
 from gateway.model.version import (
     CommandRuntime,
     Runtime,
@@ -29,7 +30,7 @@ from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntim
 from gateway.store.lock import FolderLock
 from gateway.store.store import RunningRow
 
-MIGRATIONS = ("schema.sql", "schema_2.sql")
+MIGRATIONS = ("schema.sql", "schema_2.sql", "schema_3.sql")
 """Each leads to the next version of the schema; one that was released is never edited."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -182,6 +183,24 @@ class SqliteStore:
     async def delete_worker(self, name: WorkerName) -> None:
         """Forget a Worker with its versions, deployments and objects."""
         await self._later(_delete_worker, name)
+
+    # Logpush jobs.
+
+    def load_logpush_jobs(self) -> list[LogpushJob]:
+        """Return all jobs, in the order of their ids."""
+        return self._now(_load_logpush_jobs)
+
+    async def add_logpush_job(self, job: LogpushJob) -> LogpushJob:
+        """Remember a new job, and return it with its id."""
+        return await self._later(_insert_logpush_job, job)
+
+    async def save_logpush_job(self, job: LogpushJob) -> None:
+        """Remember what a job has become; one that was deleted meanwhile stays so."""
+        await self._later(_write_logpush_job, job)
+
+    async def delete_logpush_job(self, job_id: int) -> None:
+        """Forget a job."""
+        await self._later(_delete_logpush_job, job_id)
 
     # Notes.
 
@@ -422,6 +441,32 @@ def _delete_worker(db: sqlite3.Connection, name: WorkerName) -> None:
         db.execute(f"DELETE FROM {table} WHERE worker = ?", (name,))  # noqa: S608 - constants
     db.execute("DELETE FROM workers WHERE name = ?", (name,))
     db.execute("DELETE FROM notes WHERE key = ?", (f"file-deployment:{name}",))
+
+
+def _load_logpush_jobs(db: sqlite3.Connection) -> list[LogpushJob]:
+    rows = db.execute("SELECT id, job FROM logpush_jobs ORDER BY id")
+    return [_logpush_job_from_json(job_id, text) for job_id, text in rows]
+
+
+def _logpush_job_from_json(job_id: int, text: str) -> LogpushJob:
+    fields = json.loads(text)
+    output = fields.pop("output")
+    output["field_names"] = tuple(output["field_names"])
+    state = JobState(**fields.pop("state"))
+    return LogpushJob(**{**fields, "id": job_id}, output=OutputOptions(**output), state=state)
+
+
+def _insert_logpush_job(db: sqlite3.Connection, job: LogpushJob) -> LogpushJob:
+    cursor = db.execute("INSERT INTO logpush_jobs (job) VALUES (?)", (json.dumps(asdict(job)),))
+    return replace(job, id=cursor.lastrowid or 0)
+
+
+def _write_logpush_job(db: sqlite3.Connection, job: LogpushJob) -> None:
+    db.execute("UPDATE logpush_jobs SET job = ? WHERE id = ?", (json.dumps(asdict(job)), job.id))
+
+
+def _delete_logpush_job(db: sqlite3.Connection, job_id: int) -> None:
+    db.execute("DELETE FROM logpush_jobs WHERE id = ?", (job_id,))
 
 
 def _write_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str]]) -> None:

@@ -16,11 +16,13 @@ from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
+from gateway.control.api.skew import SkewParts, skew_routes
 from gateway.control.catalog import Catalog
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
 from gateway.control.scheduler import Scheduler
 from gateway.model.durable_object import AssignmentRule, ObjectKey
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import CommandRuntime, Version, VersionId, WorkerName
 from gateway.model.worker import Schedule, WorkerState
 from gateway.observability.event_bus import EventBus
@@ -29,6 +31,7 @@ from gateway.observability.process_meter import ProcessFigures
 from gateway.observability.tail import TailHub
 from gateway.routing.object_names import parse_binding
 from gateway.settings import RoutingSettings
+from gateway.skew.watching import SkewWatch
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
 from gateway.store.store import ObjectView
@@ -66,6 +69,7 @@ class ControlPlane:
     recorder: Recorder
     bus: EventBus
     tails: TailHub
+    skew: SkewWatch
 
     def use(self, *names: str, now: float = CLOCK) -> list[VersionId]:
         """Use carts, as the data plane does."""
@@ -104,6 +108,10 @@ async def control_plane(
     recorder.metrics_of(A).add("percentage", 200, "ok", 120, 0, 5)
     bus = EventBus(later=asyncio.get_running_loop().call_later)
     tails = TailHub(bus, draw=lambda: 0.0, clock=lambda: CLOCK, later=lambda _seconds, call: call())
+
+    skew = SkewWatch(
+        bus, lambda _worker: SkewRules(), later=asyncio.get_running_loop().call_later, clock=lambda: CLOCK
+    )
 
     async def processes() -> Mapping[VersionId, ProcessFigures]:
         return {A: ProcessFigures(1.25, 45_000_000)}
@@ -148,9 +156,10 @@ async def control_plane(
             *crons,
             *metering_routes(metering),
             *event_routes(ListeningParts(bus, tails, catalog, lambda: 0.5)),
+            *skew_routes(SkewParts(skew.report, skew.forget, lambda: True, catalog, lambda: CLOCK)),
         ]
         async with TestClient(TestServer(make_app(parts, more))) as client:
-            yield ControlPlane(client, catalog, objects, store, plane, recorder, bus, tails)
+            yield ControlPlane(client, catalog, objects, store, plane, recorder, bus, tails, skew)
             tails.close()
             bus.close()
         await objects.flush()

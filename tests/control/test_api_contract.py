@@ -75,6 +75,9 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("get", "/api/workers/{worker}/series", "/api/workers/shop/series", None),
     ("get", "/api/workers/{worker}/series", "/api/workers/api/series?window=300", None),
     ("get", "/api/workers/{worker}/health", "/api/workers/shop/health", None),
+    ("get", "/api/skew", "/api/skew", None),
+    ("get", "/api/skew", "/api/skew?since=1d&worker=shop&kind=asset_skew", None),
+    ("delete", "/api/skew", "/api/skew", None),
     (
         "get",
         "/api/workers/{worker}/health",

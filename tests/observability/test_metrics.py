@@ -89,3 +89,22 @@ def test_a_deployment_begins_the_count_anew_for_its_worker_alone() -> None:
 
     assert [recorder.metrics_of(one).windows.since_deployment.requests for one in (A, B)] == [1, 1]
     assert [recorder.metrics_of(one).requests for one in (A, B)] == [2, 1]
+
+
+def test_minutes_are_counted_by_how_requests_ended() -> None:
+    """R116: what each status had, bytes and times too, and all of them together are the whole."""
+    metrics = VersionMetrics()
+    metrics.add("percentage", 200, "ok", 1_000, 1, 10)
+    metrics.add("percentage", 500, "ok", 1_000, 1, 10)
+    metrics.add("affinity", 500, "worker_threw", 9_000, 1, 5)
+    metrics.fold(NOW)
+    found = {
+        status.value: [(begin, tally.requests, tally.response_bytes, tally.duration_us)]
+        for status, ring in metrics.windows.by_status.items()
+        for begin, tally in ring.begun_since(0)
+    }
+
+    minute = int(NOW) // 60 * 60
+    assert found == {"success": [(minute, 2, 20, 2_000)], "scriptThrewException": [(minute, 1, 5, 9_000)]}
+    whole = metrics.windows.last(3600, NOW)
+    assert (whole.requests, whole.response_bytes, whole.duration_us) == (3, 25, 11_000)

@@ -46,7 +46,7 @@ REQUEST = {
     b"Proxy-Connection": Field.DROP,
     b"Proxy-Authorization": Field.DROP,
     b"HTTP2-Settings": Field.DROP,
-    b"CF-Ray": Field.DROP,
+    b"CF-Ray": Field.RAY,
     b"cf-connecting-ip": Field.DROP,
     b"CF-Visitor": Field.DROP,
     b"CF-IPCountry": Field.DROP,

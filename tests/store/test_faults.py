@@ -74,7 +74,7 @@ async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     assert len(acknowledged) >= 91
 
 
-@pytest.mark.parametrize("limit", [150_000, 400_000])
+@pytest.mark.parametrize("limit", [180_000, 400_000])
 async def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path: Path, limit: int) -> None:
     """Design 9, reliability.md 4: the kernel lets no file grow; later writes succeed once there is room."""
     with writing(tmp_path, str(limit)) as process:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StateTooNew, StateUnavailable
 from gateway.model.deployment import CodeUpdate, Cohort
+from gateway.model.logpush_job import JobState, LogpushJob, OutputOptions
 from gateway.model.version import CommandRuntime, UrlRuntime
 from gateway.model.worker import Namespace, Schedule, WorkerState
 from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
@@ -321,3 +323,40 @@ async def test_the_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     await store.close()
 
     assert (tmp_path / "deep" / "state").stat().st_mode & 0o777 == 0o700
+
+
+async def test_logpush_jobs_come_back_as_they_were(tmp_path: Path) -> None:
+    """Issue C, Logpush: jobs survive restarts; an id is never given twice."""
+    output = OutputOptions(("Outcome", "ScriptVersion"), "rfc3339", 0.5, cve_2021_44228=True)
+    job = LogpushJob(0, "all \u2603", True, "https://logs.test/?header_X=s", output, 1, 2, 3)
+    store = SqliteStore(tmp_path)
+    first, second = await store.add_logpush_job(job), await store.add_logpush_job(job)
+    changed = replace(first, enabled=False, state=JobState("2027-01-15T08:00:00Z", "", "gone"))
+    await store.save_logpush_job(changed)
+    await store.delete_logpush_job(second.id)
+    await store.save_logpush_job(second)
+    await store.close()
+
+    store = SqliteStore(tmp_path)
+    found = store.load_logpush_jobs()
+    third = await store.add_logpush_job(job)
+    await store.close()
+
+    assert found == [changed]
+    assert (first.id, second.id, third.id) == (1, 2, 3)
+
+
+async def test_state_of_an_older_gateway_is_led_forward(tmp_path: Path) -> None:
+    """Design 9, forward migrations: what version 2 of the schema wrote is there, with room for jobs."""
+    database = sqlite3.connect(tmp_path / DATABASE, isolation_level=None)
+    for name in ("schema.sql", "schema_2.sql"):
+        database.executescript(files("gateway.store").joinpath(name).read_text("utf-8"))
+    database.execute("PRAGMA user_version = 2")
+    database.execute("INSERT INTO notes VALUES ('a', 'b')")
+    database.close()
+
+    store = SqliteStore(tmp_path)
+    noted, jobs = await store.note("a"), store.load_logpush_jobs()
+    await store.close()
+
+    assert (noted, jobs) == ("b", [])

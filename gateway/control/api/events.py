@@ -87,10 +87,12 @@ class _Stream:
         )
         response = _stream_response()
         woken = asyncio.Event()
-        reader = Subscription(woken.set, screen=wish.wanted.sampled(self._parts.draw))
+        screen = wish.wanted.sampled(self._parts.draw)
+        reader = Subscription(woken.set, screen=screen)
         bus = self._parts.bus
         earlier = bus.recent(wish.wanted.kinds, wish.wanted.screens, last=wish.last, after=wish.after)
-        bus.subscribe(reader, wish.wanted.kinds, WorkerName(wish.wanted.worker) or None)
+        only = WorkerName(wish.wanted.worker) or None
+        bus.subscribe(reader, wish.wanted.kinds, only, every=screen is not None)
         try:
             with contextlib.suppress(ConnectionError):
                 await response.prepare(request)

@@ -19,7 +19,9 @@ from gateway.control.cloudflare import (
     unserved,
     versions,
 )
+from gateway.control.cloudflare.analytics import analytics_routes
 from gateway.control.cloudflare.envelope import PREFIX, NoRoute, failure
+from gateway.control.cloudflare.logpush import logpush_routes
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.requests import check_credentials
 from gateway.control.cloudflare.tails import tail_routes
@@ -34,6 +36,10 @@ def cloudflare_routes(parts: CloudflareParts) -> list[web.RouteDef]:
     listed = [route for group in groups for route in group.routes(parts)]
     if parts.tails is not None:
         listed += tail_routes(parts.tails)
+    if parts.analytics is not None:
+        listed += analytics_routes(parts.analytics)
+    if parts.logpush is not None:
+        listed += logpush_routes(parts.logpush)
     listed += unserved.routes()
     listed.append(web.route("*", f"{PREFIX}{{rest:(/.*)?}}", _no_route))
     return list(_enveloped_all(listed))

@@ -9,11 +9,13 @@ from typing import Final
 from aiohttp import web
 
 from gateway.control.catalog import WorkerRecord
+from gateway.control.cloudflare.analytics import AnalyticsParts
 from gateway.control.cloudflare.envelope import PREFIX
 from gateway.control.cloudflare.multipart import ModuleFiles
 from gateway.control.cloudflare.requests import author_of, source_of
 from gateway.control.cloudflare.tails import TailParts
 from gateway.control.deployments import Deployments
+from gateway.control.logpush import LogpushJobs
 from gateway.control.refusals import VersionNotFound
 from gateway.control.uploads import Origin, Uploads
 from gateway.control.workers import Workers
@@ -35,6 +37,7 @@ class CloudflareParts:
         files: The module store.
         edge_port: Port of the data plane, for version URLs.
         tails: What live tails stand on.
+        analytics: What GraphQL stands on.
     """
 
     workers: Workers
@@ -43,6 +46,8 @@ class CloudflareParts:
     files: ModuleFiles
     edge_port: Callable[[], int]
     tails: TailParts | None = None
+    analytics: AnalyticsParts | None = None
+    logpush: LogpushJobs | None = None
 
 
 class Handlers:

@@ -17,14 +17,22 @@ from aiohttp.web import Application, Request
 
 from gateway.control.api.guard import MAX_BODY_BYTES, guard
 from gateway.control.catalog import Catalog
+from gateway.control.cloudflare.analytics import AnalyticsParts
 from gateway.control.cloudflare.app import cloudflare_routes
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.deployments import Deployments
+from gateway.control.logpush import LogpushJobs
 from gateway.control.uploads import Uploads
 from gateway.control.workers import Workers
 from gateway.errors import GatewayError
 from gateway.model.version import Version, WorkerName
 from gateway.model.worker import Namespace
+from gateway.observability.event_bus import EventBus
+from gateway.observability.logpush.delivery import Deliverer
+from gateway.observability.logpush.pusher import Pusher
+from gateway.observability.logpush.source import InvocationSource
+from gateway.observability.metrics import Recorder
+from gateway.observability.tail import TailHub
 from gateway.settings import RoutingSettings
 from gateway.store.modules import ModuleStore
 from gateway.store.sqlite import SqliteStore
@@ -77,6 +85,7 @@ class Api:
     files: ModuleStore
     plane: FakeUploadPlane
     workers: Workers
+    recorder: Recorder
 
     async def send(self, method: str, path: str, **given: Any) -> ClientResponse:
         """Send a request with a token; a path without a leading slash is one of Workers."""
@@ -186,11 +195,47 @@ async def cloudflare_api(folder: Path, *, settings: RoutingSettings | None = Non
         new_id=lambda _worker, _number: str(uuid.uuid4()),
         clock=lambda: CLOCK,
     )
-    parts = CloudflareParts(workers, uploads, deployments, files, lambda: EDGE_PORT)
+    recorder = Recorder(lambda: CLOCK)
+    parts = CloudflareParts(
+        workers,
+        uploads,
+        deployments,
+        files,
+        lambda: EDGE_PORT,
+        analytics=AnalyticsParts(
+            recorder, catalog, lambda record: workers.state_of(record).tag, "LCL", lambda: CLOCK
+        ),
+        logpush=LogpushJobs(store, idle_pusher(store, folder), folder / "logpush"),
+    )
     app = web.Application(middlewares=[guard(())], client_max_size=MAX_BODY_BYTES)
     app.add_routes(cloudflare_routes(parts))
     try:
         async with TestClient(TestServer(app)) as client:
-            yield Api(client, catalog, store, files, plane, workers)
+            yield Api(client, catalog, store, files, plane, workers, recorder)
     finally:
         await store.close()
+
+
+def idle_pusher(store: SqliteStore, folder: Path) -> Pusher:
+    """Return a pusher that knows its jobs and never has its turn."""
+
+    def never(_seconds: float, _call: object) -> None:
+        """Nothing happens later."""
+
+    bus = EventBus(later=never)
+    source = InvocationSource(
+        bus,
+        TailHub(bus, draw=lambda: 0.0, clock=lambda: CLOCK, later=never),
+        pushed=dict,
+        version_of=lambda _id: None,
+        tags_of=lambda _worker: (),
+        clock=lambda: CLOCK,
+    )
+    return Pusher(
+        source,
+        Deliverer(),
+        own_folder=folder / "logpush",
+        save=store.save_logpush_job,
+        draw=lambda: 0.0,
+        clock=lambda: CLOCK,
+    )

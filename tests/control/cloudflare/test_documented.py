@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from gateway.control.cloudflare.analytics import AnalyticsParts
 from gateway.control.cloudflare.app import cloudflare_routes
 from gateway.control.cloudflare.envelope import PREFIX
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.tails import TailParts
+from gateway.control.logpush import LogpushJobs
 
 PAGE = (Path(__file__).parents[3] / "docs" / "wrangler.md").read_text("utf-8")
 SHORT = {
@@ -37,10 +39,12 @@ def documented() -> set[str]:
 
 
 def registered() -> list[web.RouteDef]:
-    """Return every route, those of tails too."""
+    """Return every route, those of tails, analytics and Logpush too."""
     nothing: dict[str, None] = dict.fromkeys(("workers", "uploads", "deployments", "files", "edge_port"))
     tails = TailParts(hub=None, catalog=None, control_url=str, clock=float)  # type: ignore[arg-type]
-    return cloudflare_routes(CloudflareParts(**nothing, tails=tails))  # type: ignore[arg-type]
+    analytics = AnalyticsParts(recorder=None, catalog=None, tag_of=str, colo="", clock=float)  # type: ignore[arg-type]
+    jobs = LogpushJobs(store=None, pusher=None, own_folder=Path())  # type: ignore[arg-type]
+    return cloudflare_routes(CloudflareParts(**nothing, tails=tails, analytics=analytics, logpush=jobs))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", sorted({plain(route.path) for route in registered()} - {""}))
@@ -52,7 +56,11 @@ def test_every_route_is_documented(path: str) -> None:
 def test_every_documented_path_is_a_route() -> None:
     """Nobody is sent to a path that is not there."""
     paths = {plain(route.path) for route in registered()}
-    said = {text for text in documented() if text.startswith(("/accounts", "/user", "/zones", "/memberships"))}
+    said = {
+        text
+        for text in documented()
+        if text.startswith(("/accounts", "/user", "/zones", "/memberships", "/graphql"))
+    }
 
     assert said <= paths
 

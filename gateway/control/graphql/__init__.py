@@ -1,0 +1,1 @@
+"""Workers analytics as Cloudflare's GraphQL API tells them (R115)."""

@@ -160,7 +160,7 @@ def test_everybody_says_the_same(start_edge: StartEdge) -> None:
     assert shown["v1"]["observed_percentage"] == pytest.approx(share, abs=0.001)
     durations = sorted(one["duration_ms"] for one in told if one["label"] == "v1")
     median = durations[(len(durations) - 1) // 2]
-    assert shown["v1"]["p50_ms"] == pytest.approx(median, rel=0.0101, abs=0.001)
+    assert shown["v1"]["p50_ms"] == pytest.approx(median, rel=0.0101, abs=0.006)  # two decimals are shown
     assert shown["v1"]["memory_bytes"]
     assert exposed["gateway_version_up"]
 

@@ -87,7 +87,6 @@ class ObjectMoves:
     """Moves objects between versions; see the module's first lines.
 
     Args:
-        spawn: Runs a coroutine in the background.
         fault: Called with the name of each step of a move: tests end the gateway there.
         on_moved: Told of the objects that run another version from now on.
     """
@@ -151,7 +150,9 @@ class ObjectMoves:
     @contextlib.asynccontextmanager
     async def _moving(self, deployment: Deployment) -> AsyncIterator[Sequence[RunningRow]]:
         worker = deployment.worker
-        if not self._placing.classes(worker):
+        # A later deployment may bring the first class: its process started with the owners of the one before.
+        brings_first_class = worker in self._facts.tables and bool(self._facts.namespaces(worker))
+        if not self._placing.classes(worker) and not brings_first_class:
             yield ()
             self._facts.tables[worker] = OwnerTable(split_of(deployment.versions))
             await self._fleet.tell(worker)
@@ -225,8 +226,11 @@ class ObjectMoves:
         """Learn of the objects that a process used before it fell and could tell."""
         for version_id in self._fleet.unseen & set(self._catalog.record(worker).versions):
             self._fleet.unseen.discard(version_id)
+            table = self._facts.owners(worker)
             for one in await asyncio.to_thread(self._lying, worker, version_id):
-                self._placing.learn(worker, one.key, one.id, None, self._clock(), at=version_id)
+                # Else it is a stray: what a call by `ctx.exports` or a left alarm leaves where the object is not.
+                if table is not None and table.owner(one.id) == version_id:
+                    self._placing.learn(worker, one.key, one.id, None, self._clock(), at=version_id)
 
     def _lying(self, worker: WorkerName, version_id: VersionId) -> list[StoredObject]:
         storage = self._fleet.storage(worker)
@@ -327,7 +331,7 @@ class ObjectMoves:
             if only not in (None, worker) or not self._placing.classes(worker):
                 continue
             async with self._fleet.locks[worker]:
-                if version_id not in self._fleet.running:
+                if not self._fleet.keeps_objects(version_id):
                     continue
                 try:
                     self._learn(worker, await self._fleet.control(version_id).collect())

@@ -124,7 +124,7 @@ class Uploads:
             self._lifecycles.refuse_changes(state, upload.migrations, upload.exports, upload.bindings)
             version = self._version(record, state, self._runtime(record, upload), origin)
             self._lifecycles.check_bound_by_version(bindings_of(version), state)
-            warnings = await self._checked(version, state)
+            warnings = await self._plane.check_code(version, state.namespaces)
             await self._add(record, version)
         self._plane.refresh()
         return Uploaded(version, tuple(warnings))
@@ -153,7 +153,7 @@ class Uploads:
             )
             version = self._version(record, state, self._runtime(record, upload), origin)
             self._lifecycles.check_bound(bindings_of(version), name, lifecycle)
-            warnings = await self._checked(version, state)
+            warnings = await self._plane.check_code(version, state.namespaces)
             giver = None
             if lifecycle.giver is not None:
                 giver = (self._catalog.find(lifecycle.giver.name), lifecycle.giver)
@@ -195,7 +195,7 @@ class Uploads:
             # What it bound already may be gone by now: that must not keep anyone from changing a secret.
             added = [one for one in bindings_of(version) if one not in latest.runtime.bindings]
             self._lifecycles.check_bound(added, record.name, Lifecycle(state))
-            warnings = await self._checked(version, state)
+            warnings = await self._plane.check_code(version, state.namespaces)
             if deploy:
                 deployment = await self._add_and_deploy(record, version, origin)
                 return Uploaded(version, tuple(warnings), deployment)
@@ -241,13 +241,6 @@ class Uploads:
             migration_tag=state.migration_tag,
         )
 
-    async def _checked(self, version: Version, state: WorkerState) -> Sequence[str]:
-        """Start the code once; return what its maker should know, which the log says too."""
-        warnings = await self._plane.check_code(version, state.namespaces)
-        for warning in warnings:
-            log.warning("version.warning", worker=version.worker, version=version.id, warning=warning)
-        return warnings
-
     # Storing.
 
     async def _add(self, record: WorkerRecord, version: Version) -> None:
@@ -279,7 +272,7 @@ class Uploads:
                 worker_state=worker_state,
                 giver=giver,
             )
-        except Exception:
+        except Exception:  # whatever it was: it goes on to the uploader
             await self._take_back(record, version)
             raise
         return created.deployment

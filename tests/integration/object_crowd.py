@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,9 @@ CLIENTS: Final = 30
 OBJECTS: Final = 24
 SECONDS: Final = 15.0
 """How long the deployments are spread over."""
+
+USES_BETWEEN: Final = 4
+"""How often each object must be used between two deployments."""
 
 RESET: Final = "Durable Object reset because its code was updated."
 """R56."""
@@ -139,9 +142,18 @@ class Seen:
         """How many were answered in whatever way."""
         return sum(map(len, self.uses.values())) + self.resets.total() + len(self.failures)
 
-    def has_more_than(self, calls: int) -> bool:
-        """Tell whether so many calls were answered, or one failed."""
-        return self.calls > calls or bool(self.failures)
+    def marks(self) -> dict[str, int]:
+        """Return how often each object was used until now."""
+        return {name: len(uses) for name, uses in self.uses.items()}
+
+    def every_object_used_since(self, before: Mapping[str, int]) -> bool:
+        """Tell whether each object was used a few times since ``marks``, or a call failed.
+
+        A few times, for the first answers may be those of calls that were under way. Without it an object could
+        move away and back unseen, and its loss of memory would look like one without a move.
+        """
+        used = all(self.marks()[name] >= count + USES_BETWEEN for name, count in before.items())
+        return used or bool(self.failures)
 
     def note(self, name: str, status: int, body: bytes, handler: str | None) -> None:
         """Note one answer."""
@@ -229,6 +241,5 @@ async def object_crowd(
 async def deploy_all(seen: Seen, deployments: Sequence[Callable[[], object]], *, seconds: float = SECONDS) -> None:
     """Make deployments, spread over a time, and some calls after each; each call blocks in a thread."""
     for deploy in deployments:
-        before = seen.calls
         await asyncio.gather(asyncio.to_thread(deploy), asyncio.sleep(seconds / len(deployments)))
-        await eventually(partial(seen.has_more_than, before + 20), "more calls")
+        await eventually(partial(seen.every_object_used_since, seen.marks()), "calls of every object")

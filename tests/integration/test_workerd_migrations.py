@@ -61,6 +61,15 @@ def test_new_classes_have_the_storage_that_their_migration_names(edge: EdgeProce
     assert worker.attempt("plain", "x")["storedCount"] == 2
 
 
+def test_a_first_class_may_come_with_a_later_deployment(edge: EdgeProcess) -> None:
+    """Issue B, new classes: the new process learns that it owns the objects that the old one never had."""
+    worker = Probed(edge, "later")
+    code = b"export default { fetch: () => new Response('no class yet') };"
+    worker.deploy(prober()._replace(content=code), bindings=[VERSION])
+    worker.deploy_first()
+    assert [worker.rpc("x", "count")["storedCount"] for _ in range(2)] == [1, 2]
+
+
 def test_a_class_that_was_never_made_cannot_be_bound(edge: EdgeProcess) -> None:
     """R121: 10061, a class without migration."""
     with pytest.raises(Refused) as refused:

@@ -151,9 +151,7 @@ class Fleet:
 
     # Starting.
 
-    async def launch(
-        self, version: Version, on_warning: Callable[[str], None] = lambda _text: None
-    ) -> WorkerdProcess:
+    async def launch(self, version: Version) -> WorkerdProcess:
         """Start a version's process, once none of its Worker's objects moves.
 
         Raises:
@@ -161,12 +159,23 @@ class Fleet:
         """
         async with self.locks[version.worker]:
             storage = self.storage(version.worker).folder_of(version.id)
-            plan_of = lambda: self._plan(version, self.sockets(version.id), storage, on_warning)  # noqa: E731
+            warnings: list[str] = []
+
+            def plan_of() -> ProcessPlan:
+                warnings.clear()
+                return self._plan(version, self.sockets(version.id), storage, warnings.append)
+
             await asyncio.to_thread(storage.mkdir, parents=True, exist_ok=True)
             process = await self._start(plan_of, lambda line: self._on_line(version, line))
             self.running[version.id] = (version, process)
             self._namespaces[version.id] = tuple(self.facts.namespaces(version.worker))
+        for warning in warnings:
+            log.warning("version.warning", worker=version.worker, version=version.id, warning=warning)
         return process
+
+    def keeps_objects(self, version_id: VersionId) -> bool:
+        """Tell whether a version's process runs with namespaces: only such a one can be asked about objects."""
+        return version_id in self.running and bool(self._namespaces[version_id])
 
     def is_outdated(self, version: Version) -> bool:
         """Tell whether a version runs with other Durable Object namespaces than its Worker has now."""

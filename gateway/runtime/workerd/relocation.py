@@ -40,7 +40,7 @@ class Relocation:
         self._live = {
             version_id: process.pid
             for version_id, (version, process) in fleet.running.items()
-            if version.worker == worker
+            if version.worker == worker and fleet.keeps_objects(version_id)
         }
         self._sockets: set[StoredObject] = set()
         self._carried: Sequence[Move] = ()

@@ -40,7 +40,6 @@ class WorkerdVersion:
         self.endpoint: Endpoint | None = None
         self.objects = ObjectSide(self)
         self.trouble = ""
-        self.warnings: list[str] = []
         self._fleet = fleet
         self._on_state = on_state
         # Two processes on one folder of objects must never be: one ends before the next begins.
@@ -135,7 +134,7 @@ class WorkerdVersion:
         self._replaced = False
         try:
             async with self._one_process:
-                process = self._process = await self._fleet.launch(self.version, self.warnings.append)
+                process = self._process = await self._fleet.launch(self.version)
         except GatewayError as error:
             return f"{error.message}{f' ({error.remedy})' if error.remedy else ''}"
         except OSError as error:

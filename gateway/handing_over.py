@@ -86,16 +86,19 @@ class HandingOver:
         taken = []
         for version_id, ids in await asyncio.to_thread(self._lying, giver, key):
             alarms = await asyncio.to_thread(self._fleet.storage(giver).alarms, version_id, key)
+            # Known before the first file moves: whatever fails from here on, all of them can be sent back.
+            back.update(dict.fromkeys(ids, version_id))
+            by_owner: dict[VersionId, list[bytes]] = {}
             for id_ in ids:
-                owner = owner_of(id_)
-                one = StoredObject(key, id_)
+                by_owner.setdefault(owner_of(id_), []).append(id_)
+            for owner, owned in by_owner.items():
                 await asyncio.to_thread(
-                    self._fleet.storage(giver).give, version_id, one, self._fleet.storage(taker), owner
+                    self._fleet.storage(giver).give, version_id, key, owned, self._fleet.storage(taker), owner
                 )
-                if id_ in alarms:
-                    await relocation.adopt(owner, {one: alarms[id_]})
-                back[id_] = version_id
-                taken.append(HandedOver(key, id_, names.get(id_), owner))
+                await relocation.adopt(
+                    owner, {StoredObject(key, id_): alarms[id_] for id_ in owned if id_ in alarms}
+                )
+                taken += [HandedOver(key, id_, names.get(id_), owner) for id_ in owned]
         return taken
 
     def _lying(self, worker: WorkerName, key: str) -> list[tuple[VersionId, set[bytes]]]:

@@ -109,15 +109,17 @@ class ObjectStorage:
                     _remove(target, names)
             _rename_all(source, target, parts.values())
 
-    def give(self, version_id: VersionId, one: StoredObject, taker: ObjectStorage, to_version: VersionId) -> None:
-        """Move an object's files to another Worker's storage.
+    def give(
+        self, version_id: VersionId, key: str, ids: Iterable[bytes], taker: ObjectStorage, to_version: VersionId
+    ) -> None:
+        """Move files of a namespace's objects to another Worker's storage.
 
         Raises:
-            OSError: A file could not be moved.
+            OSError: A file could not be moved; those moved so far stay moved.
         """
-        source, target = self._folder(version_id, one.key), taker._folder(to_version, one.key)
+        source, target = self._folder(version_id, key), taker._folder(to_version, key)
         target.mkdir(parents=True, exist_ok=True)
-        _rename_all(source, target, _parts(source, {one.id.hex()}).values())
+        _rename_all(source, target, _parts(source, {id_.hex() for id_ in ids}).values())
 
     def remove(self, version_id: VersionId, objects: Iterable[StoredObject]) -> None:
         """Delete objects' files from a version's folder: strays of an object that another version owns."""

@@ -266,10 +266,12 @@ def test_at_most_the_last_100_versions_are_offered(api: StubGateway) -> None:
     assert (len(shown), shown[0][2], shown[-1][2]) == (100, "00000130", "00000031")
 
 
-# The terminal must control the process's session, or Ctrl-C would be no signal.
+# The terminal must control the process's session, or Ctrl-C would be no signal; and tests that run in the
+# background of a shell hand down that they ignore it.
 ON_TERMINAL = """
-import fcntl, termios
+import fcntl, signal, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from gateway.cli.main import main
 main()
 """

@@ -25,6 +25,7 @@ from aiohttp import web
 from gateway.config_file import load_settings
 from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
+from gateway.control.api.faults import fault_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.api.skew import SkewParts, skew_routes
@@ -35,13 +36,17 @@ from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.tails import TailParts
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
+from gateway.control.faults import Faults
 from gateway.control.logpush import LogpushJobs, pushed_workers
 from gateway.control.migrations import Migrated, create_class
 from gateway.control.scheduler import Scheduler
 from gateway.control.uploads import Uploads
 from gateway.control.workers import Workers
+from gateway.deeds import FaultDeeds
 from gateway.errors import GatewayError
 from gateway.live import LiveTables
+from gateway.model.decision import Reason
+from gateway.model.fault import FaultKind
 from gateway.model.request import RequestFacts
 from gateway.model.version import Version, VersionId, WorkerName
 from gateway.model.worker_code import WorkerdRuntime
@@ -53,9 +58,12 @@ from gateway.observability.logpush.source import InvocationSource
 from gateway.observability.traces import SourceMaps, TraceIntake
 from gateway.observing import Observing
 from gateway.plane import RunningPlane
+from gateway.proxy.dispatch import dispatch
 from gateway.proxy.edge import Edge
+from gateway.proxy.faulty import FaultyDispatch
 from gateway.proxy.server import DataPlane
 from gateway.routing.decide import decide
+from gateway.routing.faults import FaultFacts
 from gateway.routing.overrides import can_be_overridden
 from gateway.runtime.processes import Processes
 from gateway.runtime.supervisor import Supervisor
@@ -105,6 +113,7 @@ class Gateway:
             spawn=lambda work: self.edge.spawn(work),  # noqa: PLW0108 - there is no edge yet
             listen=self._listen_to,
         )
+        self.faults = Faults(_draws_of_faults(settings.seed), self._follow_faults)
         processes = Processes()
         self.facts = Facts(self.catalog)
         self.fleet = Fleet(
@@ -141,6 +150,7 @@ class Gateway:
             self.supervisor,
             self.moves,
             self.observing.deployed,
+            lambda: self.faults.propagation_seconds,
         )
         self.edge = Edge(
             settings.proxy,
@@ -150,6 +160,16 @@ class Gateway:
             self.plane.tell_version,
             seed=settings.seed,
         )
+        deeds = FaultDeeds(
+            self.supervisor,
+            self.fleet,
+            self.facts,
+            self.moves,
+            self.objects,
+            self.edge,
+            self.observing.moved,
+        )
+        self._faulty = FaultyDispatch(self.faults, deeds)
         self.data_plane = DataPlane(self.edge)
         request_cf = {"country": settings.proxy.country, "colo": settings.proxy.colo, **settings.cf}
         tables = LiveTables(
@@ -317,7 +337,8 @@ class Gateway:
             ),
             logpush=LogpushJobs(self._store, self._pusher, self._logpush_folder),
         )
-        more = [*crons, *self._observation_routes(), *cloudflare_routes(cloudflare)]
+        faults = fault_routes(self.faults, self.catalog)
+        more = [*crons, *faults, *self._observation_routes(), *cloudflare_routes(cloudflare)]
         self._site = web.AppRunner(make_app(parts, more), access_log=None)
         await self._site.setup()
         listen = self.settings.control.listen
@@ -351,7 +372,11 @@ class Gateway:
             for worker in settings.workers:
                 await self._deploy_from_file(worker)
             self._watch_for_skew()
+            self.faults.use_file(settings.faults)
             self.edge.spawn(self.plane.retire_unneeded())
+
+    def _follow_faults(self) -> None:
+        self.edge.dispatch = self._faulty if self.faults.known else dispatch
 
     def _watch_for_skew(self) -> None:
         records = self.catalog.workers.values()
@@ -459,7 +484,13 @@ class Gateway:
             headers.get("cloudflare-workers-version-key"),
             headers.get("cloudflare-workers-cohort"),
         )
-        return decide(facts, live.plan, self.edge.draw).version_id
+        decision = decide(facts, live.plan, self.edge.draw)
+        if self.faults.known and decision.reason is Reason.OVERRIDE:
+            version = live.versions[decision.version_id].pool.version
+            called = FaultFacts(version, None, "", None, by_binding=True)
+            if self.faults.meet({FaultKind.IGNORED_OVERRIDE}, called) is not None:
+                decision = decide(facts._replace(overrides=None), live.plan, self.edge.draw)
+        return decision.version_id
 
     def _listen_to(self, workers: frozenset[WorkerName]) -> None:
         changed = workers ^ self.facts.tailed
@@ -607,6 +638,12 @@ def _given_on_command_line(settings: Settings) -> dict[str, Any]:
     """Return what a reload keeps: the command line may have said it, and it cannot change while running."""
     names = ("listen", "control", "state", "seed")
     return {name: getattr(settings, name) for name in names}
+
+
+def _draws_of_faults(seed: int | None) -> Callable[[], float]:
+    """Return draws on [0, 100) of their own: with a fault or without, the percentages draw the same."""
+    source = random.Random(None if seed is None else seed + 2)  # noqa: S311 - shares of requests, no secrets
+    return lambda: source.random() * 100.0
 
 
 def _id_source(what: str, seed: int | None) -> Callable[[WorkerName, int], str]:

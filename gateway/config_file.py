@@ -11,6 +11,7 @@ from typing import Final
 import yaml
 
 from gateway.config_code import workerd_source, wrangler_source
+from gateway.config_faults import read_faults
 from gateway.config_place import Place
 from gateway.errors import ConfigError, GatewayError, TooManyVersions
 from gateway.model.deployment import CodeUpdate, VersionShare, check_shares
@@ -90,11 +91,12 @@ def _line_of(error: yaml.YAMLError, text: str) -> int:
 
 
 def _settings(root: Place) -> Settings:
-    top = root.mapping(("gateway", "workers"))
+    top = root.mapping(("gateway", "workers", "faults"))
     workers = tuple(_worker(place) for place in top["workers"].items()) if "workers" in top else ()
     if "workers" in top:
         _check_workers(top["workers"], workers)
-    base = Settings(path=root.path, workers=workers)
+    faults = read_faults(top["faults"], workers) if "faults" in top else ()
+    base = Settings(path=root.path, workers=workers, faults=faults)
     settings = _gateway(top["gateway"], base) if "gateway" in top else base
     if "workers" in top:
         _check_counts(top["workers"], settings.routing.max_versions)
@@ -138,6 +140,7 @@ def _gateway(place: Place, base: Settings) -> Settings:
         cf=_cf(found["cf"]) if "cf" in found else {},
         workers=base.workers,
         skew=_skew(found["skew"]) if "skew" in found else base.skew,
+        faults=base.faults,
     )
 
 

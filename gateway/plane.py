@@ -52,6 +52,7 @@ class RunningPlane:
         supervisor: Supervisor,
         moves: ObjectMoves,
         on_deployed: Callable[[Deployment], None],
+        propagation_seconds: Callable[[], float],
     ) -> None:
         self._catalog = catalog
         self._objects = objects
@@ -60,6 +61,7 @@ class RunningPlane:
         self._supervisor = supervisor
         self._moves = moves
         self._on_deployed = on_deployed
+        self._propagation_seconds = propagation_seconds
         # Versions of a deployment under way: nobody wants them yet, but they must not be retired.
         self._preparing: set[VersionId] = set()
         self._edge: Edge
@@ -209,7 +211,7 @@ class RunningPlane:
         Args:
             delay_seconds: For so long objects whose update is deferred may still run on them (R60).
         """
-        await asyncio.sleep(delay_seconds)
+        await asyncio.sleep(max(delay_seconds, self._propagation_seconds()))
         leaving = self._unneeded()
         if not leaving:
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.errors import ConfigError
 from gateway.model.deployment import IMMEDIATE, CodeUpdate
 from gateway.model.durable_object import AssignmentRule
+from gateway.model.fault import Fault
 from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionDefinition, VersionId, WorkerName
 from gateway.model.worker_code import Binding
@@ -212,6 +213,7 @@ class Settings:
         workerd: The binary to run versions on; else it is looked for.
         cf: Members of ``request.cf`` beside those that the gateway knows, or in their place.
         skew: How skew is looked for in the traffic of Workers without rules of their own.
+        faults: What goes wrong on purpose.
     """
 
     path: Path | None = None
@@ -226,6 +228,7 @@ class Settings:
     cf: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     workers: tuple[WorkerSettings, ...] = field(default=())
     skew: SkewRules = field(default_factory=SkewRules)
+    faults: tuple[Fault, ...] = ()
 
     def skew_rules(self, worker: str) -> SkewRules:
         """Return how skew is looked for in a Worker's traffic."""

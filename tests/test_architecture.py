@@ -30,8 +30,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.settings": frozenset({"gateway.routing"}),
     "gateway.config_place": frozenset(),
     "gateway.config_code": frozenset({"gateway.config_place"}),
+    "gateway.config_faults": frozenset({"gateway.config_place"}),
     "gateway.config_file": frozenset(
-        {"gateway.config_place", "gateway.config_code", "gateway.routing", "gateway.runtime"}
+        {
+            "gateway.config_place", "gateway.config_code", "gateway.config_faults", "gateway.routing",
+            "gateway.runtime",
+        }
     ),
     # Joins the configuration with the code that it names: reads it, checks its bindings as those of an upload.
     "gateway.sources": frozenset({"gateway.runtime", "gateway.control"}),
@@ -47,12 +51,15 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.plane": frozenset({"gateway.routing", *JOINED, "gateway.live", "gateway.moving"}),
     "gateway.moving": frozenset({"gateway.routing", *JOINED, "gateway.handing_over"}),
     "gateway.handing_over": frozenset(JOINED),
+    # What faults do to processes and objects.
+    "gateway.deeds": frozenset({*JOINED, "gateway.moving"}),
     # Tells events and counters what happens in each of the parts.
     "gateway.observing": frozenset({"gateway.observability", *JOINED}),
     "gateway.assembly": frozenset(
         {
             "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
             "gateway.live", "gateway.moving", "gateway.plane", "gateway.observing", "gateway.skew",
+            "gateway.deeds",
         }
     ),
     # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.

@@ -16,6 +16,7 @@ from gateway import __version__
 from gateway.cli.compare import compare
 from gateway.cli.deployments import deployments, rollback
 from gateway.cli.explain import explain
+from gateway.cli.fault import fault
 from gateway.cli.health import health
 from gateway.cli.objects import objects
 from gateway.cli.run import check, run
@@ -60,8 +61,8 @@ def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
 
 
 for _command in (
-    run, check, explain, versions, deployments, rollback, health, tail, top, skew, objects, trigger, compare,
-    simulate, setup,
+    run, check, explain, versions, deployments, rollback, health, tail, top, skew, objects, fault, trigger,
+    compare, simulate, setup,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -53,6 +53,8 @@ def _request(content: Content, style: Style) -> str:
     parts += [
         style.paint(printable(f"ignored {one['signal']}:{one['cause']}"), "yellow") for one in content["ignored"]
     ]
+    if content["fault"]:
+        parts.append(style.paint(printable(f"fault {content['fault']}"), "magenta"))
     return "  ".join([*parts, style.paint(printable(content["ray"]), "bright_black")])
 
 

@@ -378,6 +378,15 @@ class Skew(TypedDict):
     incidents: list[SkewIncident]
 
 
+class KnownFault(TypedDict):
+    """A fault, beside the fields of docs/faults.md that it has: how often it was met, and where it was named."""
+
+    kind: str
+    name: str
+    met: int
+    from_file: bool
+
+
 class ServerEvent(NamedTuple):
     """One message of a stream: its kind and content, as docs/observability.md tells them, and its number."""
 
@@ -660,6 +669,18 @@ class GatewayClient:
     def forget_skew(self) -> int:
         """Forget all traffic and incidents, and return how many there were."""
         return int(self._send("DELETE", "/api/skew")["forgotten"])
+
+    def faults(self) -> list[KnownFault]:
+        """Return the faults that are made on purpose."""
+        return cast("list[KnownFault]", _listed("faults", self._send("GET", "/api/faults")))
+
+    def add_fault(self, fault: Mapping[str, Any]) -> KnownFault:
+        """Add a fault, as docs/faults.md writes it, and return it with its name."""
+        return _shaped(KnownFault, self._send("POST", "/api/faults", dict(fault)))
+
+    def clear_faults(self, name: str | None = None) -> int:
+        """Take one fault away, or all, and return how many."""
+        return int(self._send("DELETE", _path("api", "faults", *([name] if name else [])))["cleared"])
 
     def events(self, **filters: str | int | None) -> Iterator[ServerEvent]:
         """Yield what happens at the edge, until the gateway stops.

@@ -65,6 +65,11 @@ class ObjectReset(NamedTuple):
     to_version: VersionId
     deployment_number: int
 
+    @property
+    def stays(self) -> bool:
+        """Whether it only loses its memory, as a fault wants it."""
+        return self.from_version == self.to_version
+
 
 class AssignedObject(NamedTuple):
     """An object and what the table says of it at this moment.

@@ -60,6 +60,7 @@ def _request_view(event: RequestEvent, *, redact: bool) -> Json:
         "request_bytes": event.request_bytes,
         "response_bytes": event.response_bytes,
         "object": event.object,
+        "fault": event.fault,
         "ignored": [{"signal": one.signal, "cause": one.cause} for one in event.ignored],
         "headers": [
             [name, REDACTED if redact and is_secret_header(name) else value] for name, value in event.headers

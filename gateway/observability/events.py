@@ -53,6 +53,7 @@ class RequestEvent(NamedTuple):
         content_type: Of the answer, as the version sent it; empty where none answered.
         address: The client's, behind those that ``X-Forwarded-For`` names.
         caller_ray: The ray id that the request itself came with: of the one during which a version made it.
+        fault: Names of the faults that it met, or empty.
     """
 
     at: float
@@ -76,6 +77,7 @@ class RequestEvent(NamedTuple):
     content_type: str = ""
     address: str = ""
     caller_ray: str = ""
+    fault: str = ""
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Final, NamedTuple, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from gateway.model.decision import Reason, RoutingDecision
 from gateway.model.durable_object import ObjectKey, ObjectReset, native_object_id
 from gateway.model.request import NO_SIGNALS, RequestFacts
 from gateway.model.version import VersionId, WorkerName
 from gateway.proxy import pages
-from gateway.proxy.edge import Edge
 from gateway.proxy.headers import HOPS_COUNTED
 from gateway.proxy.messages import RequestHead
 from gateway.proxy.pages import Problem
@@ -19,6 +19,10 @@ from gateway.routing.decide import decide
 from gateway.routing.durable_objects import point_of_object
 from gateway.routing.object_names import RESERVED_PREFIX, STUB_PREFIX, StubAddress, name_in, parse_stub
 from gateway.routing.version_urls import parse_version_host
+
+if TYPE_CHECKING:
+    from gateway.proxy.edge import Edge
+    from gateway.proxy.exchange import Exchange
 
 _RESERVED: Final = RESERVED_PREFIX.encode("ascii")
 TRACE_PATH: Final = b"/cdn-cgi/trace"
@@ -35,6 +39,7 @@ class Forward(NamedTuple):
         lines: Fields that only this request gets, each after a CRLF.
         native: The object on workerd that it goes to, for who tells of it: its process finds it by itself.
         reset: The reset that must be told to another version before this request may go out.
+        fault: Names of the faults that it meets, or empty.
     """
 
     worker: LiveWorker
@@ -45,6 +50,7 @@ class Forward(NamedTuple):
     reset: ObjectReset | None = None
     lines: bytes = b""
     native: ObjectKey | None = None
+    fault: str = ""
 
 
 class Trace(NamedTuple):
@@ -61,7 +67,18 @@ class LastHop(NamedTuple):
     """TRACE or OPTIONS that may go no further: answered here (RFC 9110 7.6.2)."""
 
 
-Dispatched = Forward | Trace | Problem | Wait | LastHop
+class Faulted(NamedTuple):
+    """A request that meets a fault on its way (``proxy.suffering``).
+
+    Args:
+        suffer: Makes the exchange meet it.
+    """
+
+    forward: Forward
+    suffer: Callable[[Exchange], Coroutine[Any, Any, None]]
+
+
+Dispatched = Forward | Trace | Problem | Wait | LastHop | Faulted
 
 
 class _Found(NamedTuple):

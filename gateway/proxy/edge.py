@@ -7,18 +7,20 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
 
 from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.model.version import WorkerName
 from gateway.observability.event_bus import EventBus
 from gateway.observability.events import ResetEvent
 from gateway.observability.metrics import Recorder
+from gateway.proxy.dispatch import Dispatched, dispatch
 from gateway.proxy.headers import visitor_line
 from gateway.proxy.memo import HeadMemo
 from gateway.proxy.messages import RequestHead
-from gateway.proxy.routing_table import EMPTY_TABLE, RoutingTable
+from gateway.proxy.routing_table import EMPTY_TABLE, LiveWorker, RoutingTable
 from gateway.settings import ProxySettings
 from gateway.store.store import DurableObjects
 
@@ -31,6 +33,18 @@ GOODBYE_SECONDS: Final = 1.0
 log = structlog.get_logger("gateway.proxy")
 
 
+class Switch(NamedTuple):
+    """The moment at which a Worker's deployment became active.
+
+    Args:
+        before: The Worker as it was until then.
+        at: On the monotonic clock.
+    """
+
+    before: LiveWorker
+    at: float
+
+
 class Edge:
     """The data plane's shared state, built once by ``assembly``.
 
@@ -39,7 +53,9 @@ class Edge:
         notify_reset: Tells the version that lost an object (design 5); awaited before its successor is asked.
 
     Attributes:
-        table: The active routing table; replaced as a whole.
+        table: The active routing table; replaced as a whole, by ``use``.
+        switches: The last deployment of each Worker that has had one since the start.
+        dispatch: Returns what becomes of a request; another one while there are faults (``proxy.faulty``).
         memo: Heads of requests seen before.
         now: Seconds on the monotonic clock, set by ``tick`` a few times a second.
         epoch: What to add to the monotonic clock for seconds since the epoch; renewed with ``now``.
@@ -65,6 +81,8 @@ class Edge:
         self.objects = objects
         self._notify_reset = notify_reset
         self.table: RoutingTable = EMPTY_TABLE
+        self.switches: dict[WorkerName, Switch] = {}
+        self.dispatch: Callable[[RequestHead, Edge], Dispatched] = dispatch
         self.monotonic = monotonic
         self.wall_clock = wall_clock
         self.draining = False
@@ -84,6 +102,16 @@ class Edge:
         self._draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
         self._rays = random.Random(None if seed is None else seed + 1)  # noqa: S311 - as above
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def use(self, table: RoutingTable) -> None:
+        """Route by ``table`` from the next request on; requests under way go on as they were decided."""
+        for name, worker in table.workers.items():
+            before = self.table.workers.get(name)
+            if before is None or before.plan is None or worker.plan is None:
+                continue
+            if before.plan.deployment.id != worker.plan.deployment.id:
+                self.switches[name] = Switch(before, self.monotonic())
+        self.table = table
 
     def draw(self) -> float:
         """Return an independent point on [0, 100) (R44)."""
@@ -155,7 +183,7 @@ class Edge:
     def _end_object_sockets(self, reset: ObjectReset) -> None:
         """Let the version that lost the object say goodbye first."""
         for tunnel, key in self.tunnels.items():
-            if key == reset.key and tunnel.version_id != reset.to_version:
+            if key == reset.key and (tunnel.version_id != reset.to_version or reset.stays):
                 asyncio.get_running_loop().call_later(GOODBYE_SECONDS, tunnel.abort)
 
     def cancel_tasks(self) -> None:

@@ -115,6 +115,7 @@ class Ended:
             content_type=_content_type(self._answer),
             address=_address(request, self._address),
             caller_ray=request.caller_ray.decode("latin-1"),
+            fault=forward.fault if forward else "",
         )
 
 

@@ -7,13 +7,15 @@ moment it reports itself done.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from gateway.model.durable_object import ObjectKey, ObjectReset
+from gateway.model.version import Version
 from gateway.observability.events import WebSocketEvent
 from gateway.proxy import pages
-from gateway.proxy.dispatch import LOOP_TOKEN, Forward, LastHop, Trace, Wait, dispatch
+from gateway.proxy.dispatch import LOOP_TOKEN, Faulted, Forward, LastHop, Trace, Wait
 from gateway.proxy.edge import Edge
 from gateway.proxy.ended import Ended
 from gateway.proxy.headers import one_hop_fewer, version_line
@@ -87,7 +89,7 @@ class Exchange:
             return  # the client left while the request waited for its turn
         edge = self._edge
         self._ray = edge.new_ray()
-        outcome = dispatch(self.request, edge)
+        outcome = edge.dispatch(self.request, edge)
         if isinstance(outcome, Forward):
             self._forward = outcome
             self._pool = outcome.live.pool
@@ -106,6 +108,11 @@ class Exchange:
             self._finish("ok")
         elif isinstance(outcome, Wait):
             edge.spawn(self._start_after_activation())
+        elif isinstance(outcome, Faulted):
+            self._forward = outcome.forward
+            self._pool = outcome.forward.live.pool
+            self._pool.exchanges += 1
+            edge.spawn(outcome.suffer(self))
         else:
             self._answer_trace(outcome)
 
@@ -115,21 +122,24 @@ class Exchange:
 
     def _waits_for_reset(self, key: ObjectKey, reset: ObjectReset | None) -> bool:
         """Let the version that lost the object be told before its successor hears of it (R46: one at a time)."""
-        told = self._edge.reset_under_way(key) if reset is None else self._edge.tell_reset(reset)
+        told = self._told_of_reset(key, reset)
         if told is not None:
             self._edge.spawn(self._connect_after(told))
         return told is not None
+
+    def _told_of_reset(self, key: ObjectKey, reset: ObjectReset | None) -> asyncio.Event | None:
+        return self._edge.reset_under_way(key) if reset is None else self._edge.tell_reset(reset)
 
     async def _connect_after(self, told: asyncio.Event) -> None:
         await told.wait()
         await self._connect()
 
-    async def _connect(self) -> None:
+    async def _connect(self, make: Callable[[Pool], UpstreamConnection] = UpstreamConnection) -> None:
         pool = self._pool
         if pool is None:
             return  # the client left before this began
         try:
-            connection = await pool.connect()
+            connection = await pool.connect(make)
         except VersionUnreachable as error:
             if not self.done:
                 self._fail(error.why, timed_out=error.timed_out)
@@ -424,11 +434,11 @@ class Exchange:
         )
         self._answer(problem, outcome="upstream_timed_out" if timed_out else "upstream_failed")
 
-    def _answer(self, problem: Problem, outcome: str = "refused") -> None:
+    def _answer(self, problem: Problem, outcome: str = "refused", forward: Forward | None = None) -> None:
         accept = self.request.header("accept") or ""
         page = pages.render(problem, accept=accept, ray=self._ray.decode("ascii"))
         error = b"Gateway-Error: " + page.error.encode("ascii")
-        self._answer_with(page.status, page.content_type, page.body, error)
+        self._answer_with(page.status, page.content_type, page.body, error, forward)
         self._finish(outcome)
 
     def _answer_trace(self, trace: Trace) -> None:
@@ -472,6 +482,55 @@ class Exchange:
             self._response_bytes += len(body)
         self.answer_goes_on()
 
+    # Faults: a request that was decided waits for what its fault makes of it (``proxy.suffering``).
+
+    @property
+    def version(self) -> Version:
+        """The version that was picked."""
+        return self._decided.live.pool.version
+
+    @property
+    def object_key(self) -> ObjectKey | None:
+        """The Durable Object that the request belongs to."""
+        return self._decided.object_key or self._decided.native
+
+    @property
+    def _decided(self) -> Forward:
+        assert self._forward is not None  # noqa: S101 - a fault is met after the decision
+        return self._forward
+
+    async def go_on(self, make: Callable[[Pool], UpstreamConnection] = UpstreamConnection) -> None:
+        """Send the request on its way, over a connection of its own.
+
+        Args:
+            make: What makes the connection's protocol.
+        """
+        forward = self._decided
+        if forward.object_key is not None:
+            told = self._told_of_reset(forward.object_key, forward.reset)
+            if told is not None:
+                await told.wait()
+        await self._connect(make)
+
+    def answer_in_its_place(self, problem: Problem) -> None:
+        """Answer as if the version had."""
+        if not self.done:
+            self._answer(problem, outcome="ok", forward=self._forward)
+
+    def reset(self) -> None:
+        """End the client's connection in the middle."""
+        if not self.done:
+            self._drop_connection()
+            self.done = True
+            self._account("answer_cut")
+            self._client.cut_answer(framed=False)
+
+    async def hang(self) -> None:
+        """Do nothing until the version's time is up."""
+        await asyncio.sleep(self._edge.settings.answer_seconds)
+        if not self.done:
+            self._time_out()
+
     # The end.
 
     def refuse(self, status: int, why: str) -> None:
@@ -498,14 +557,18 @@ class Exchange:
             if not self.request_sent:
                 self._answer_due = now + settings.answer_seconds  # the version waits for the client
             elif now > self._answer_due:
-                self._drop_connection()
-                self._fail(f"it did not begin to answer within {settings.answer_seconds:g} s", timed_out=True)
+                self._time_out()
                 return
         if client_ended_at is not None:
             if self._response_bytes != self._bytes_at_check:
                 self._bytes_at_check, self._progress_at = self._response_bytes, now
             if now - max(client_ended_at, self._progress_at) > settings.half_closed_seconds:
                 self._client.abort()
+
+    def _time_out(self) -> None:
+        self._drop_connection()
+        seconds = self._edge.settings.answer_seconds
+        self._fail(f"it did not begin to answer within {seconds:g} s", timed_out=True)
 
     def pause_answer(self) -> None:
         """The client takes no more for now: stop reading the version."""

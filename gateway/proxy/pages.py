@@ -134,6 +134,18 @@ def version_failed(*, status: int, worker: str, version: str, tag: str, why: str
     )
 
 
+def made_by_fault(status: int, version: Version, fault: str) -> Problem:
+    """An answer in the place of the version's, for there is a fault that wants it so."""
+    return Problem(
+        status,
+        "fault",
+        "A fault made this answer",
+        f"Version {version.label} of Worker {version.worker} was picked, and not asked.",
+        f"gateway fault list shows the faults, gateway fault clear {fault} takes this one away.",
+        facts=(("worker", version.worker), ("version", version.id), ("tag", version.tag), ("fault", fault)),
+    )
+
+
 def worker_threw(host: str, version: Version) -> Problem:
     """An exception that the Worker's code did not catch, or no response ever (R118, R119)."""
     return Problem(

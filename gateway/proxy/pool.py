@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy.memo import HeadMemo
@@ -93,8 +94,11 @@ class Pool:
             connection.close()
         self._idle.clear()
 
-    async def connect(self) -> UpstreamConnection:
+    async def connect(self, make: Callable[[Pool], UpstreamConnection] = UpstreamConnection) -> UpstreamConnection:
         """Open a connection, waiting for a version that is still starting.
+
+        Args:
+            make: What makes its protocol.
 
         Raises:
             VersionUnreachable: The version does not run, refuses or takes too long: the client gets 502 or 504.
@@ -111,13 +115,9 @@ class Pool:
         try:
             async with asyncio.timeout(self._settings.connect_seconds):
                 if endpoint.unix_path:
-                    _, connection = await loop.create_unix_connection(
-                        lambda: UpstreamConnection(self), endpoint.unix_path
-                    )
+                    _, connection = await loop.create_unix_connection(lambda: make(self), endpoint.unix_path)
                 else:
-                    _, connection = await loop.create_connection(
-                        lambda: UpstreamConnection(self), endpoint.host, endpoint.port
-                    )
+                    _, connection = await loop.create_connection(lambda: make(self), endpoint.host, endpoint.port)
         except TimeoutError:
             why = f"no connection to {endpoint} within {self._settings.connect_seconds:g} s"
             raise VersionUnreachable(why, timed_out=True) from None

@@ -91,7 +91,7 @@ class DataPlane:
 
     def use(self, table: RoutingTable) -> None:
         """Route by ``table`` from the next request on; requests under way go on as they were decided."""
-        self._edge.table = table
+        self._edge.use(table)
 
     async def idle(self, version_ids: Iterable[VersionId], grace_seconds: float) -> None:
         """Return once no exchange with these versions is under way, or the time is up."""

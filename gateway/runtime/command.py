@@ -106,6 +106,11 @@ class Command:
         if self._process is not None:
             await self._end(self._process)
 
+    async def kill(self) -> None:
+        """End the process as a crash does; see ``Runner.kill``."""
+        if self._process is not None:
+            self._processes.signal(self._process, signal.SIGKILL)
+
     async def _live(self) -> None:
         falls = 0
         loop = asyncio.get_running_loop()

@@ -57,5 +57,8 @@ class ExternalUrl:
         self.endpoint = None
         self.trouble = "it was retired"
 
+    async def kill(self) -> None:
+        """Its process is not ours."""
+
     async def settled(self) -> None:
         """It never starts, so it is always settled."""

@@ -78,3 +78,6 @@ class Runner(Upstream, Protocol):
 
     async def stop(self) -> None:
         """End it, and return when nothing of it is left."""
+
+    async def kill(self) -> None:
+        """End its process as a crash does; it is started again as after one. Nothing, where it is not ours."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from gateway.model.skew_rules import SkewRules
+from gateway.routing.path_patterns import path_fits
 from gateway.skew.bounded import Bounded
 from gateway.skew.facts import DRAWN, RequestSeen, Witness
 from gateway.skew.incident import Inferred
@@ -126,11 +126,5 @@ def _in_order(one: Witness, other: Witness) -> tuple[Witness, Witness]:
 
 def _step_of(flow: Sequence[str], path: str) -> int | None:
     """Return which step of a flow a path is: the last that it fits."""
-    found = [number for number, pattern in enumerate(flow) if _fits(pattern, path)]
+    found = [number for number, pattern in enumerate(flow) if path_fits(pattern, path)]
     return found[-1] if found else None
-
-
-def _fits(pattern: str, path: str) -> bool:
-    if "*" not in pattern:
-        return path.rstrip("/") == pattern.rstrip("/")
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), path, re.DOTALL) is not None

@@ -83,6 +83,7 @@ REQUEST = {
     "request_bytes": 0,
     "response_bytes": 5,
     "object": "",
+    "fault": "",
     "ignored": [],
     "headers": [],
 }

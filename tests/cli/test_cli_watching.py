@@ -129,6 +129,7 @@ LINES: dict[str, tuple[str, dict[str, Any], str]] = {
         {**events.REQUEST, "point": None, "ignored": [{"signal": "override", "cause": "not-deployed"}]},
         "affinity  ignored override:not-deployed  8f3c-LCL",
     ),
+    "fault": ("request", {**events.REQUEST, "fault": "slow-v2"}, "at 12.34  fault slow-v2  8f3c-LCL"),
     "lines": ("console", {**events.CONSOLE, "level": "error", "message": "a\nb"}, "[error] a\n    b"),
     "exception": ("exception", events.EXCEPTION, "TypeError: boom\n    at fetch (src/index.ts:3:9)"),
     "reset": ("reset", events.RESET, "shop reset Cart/foo from 11111111 to 22222222, deployment 3"),

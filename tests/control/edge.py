@@ -14,12 +14,14 @@ from aiohttp.web import Application, Request
 
 from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
+from gateway.control.api.faults import fault_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.api.skew import SkewParts, skew_routes
 from gateway.control.catalog import Catalog
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.explaining import Explainer
+from gateway.control.faults import Faults
 from gateway.control.scheduler import Scheduler
 from gateway.model.durable_object import AssignmentRule, ObjectKey
 from gateway.model.skew_rules import SkewRules
@@ -156,6 +158,7 @@ async def control_plane(
             *crons,
             *metering_routes(metering),
             *event_routes(ListeningParts(bus, tails, catalog, lambda: 0.5)),
+            *fault_routes(Faults(lambda: 0.0, lambda: None), catalog),
             *skew_routes(SkewParts(skew.report, skew.forget, lambda: True, catalog, lambda: CLOCK)),
         ]
         async with TestClient(TestServer(make_app(parts, more))) as client:

@@ -78,6 +78,10 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("get", "/api/skew", "/api/skew", None),
     ("get", "/api/skew", "/api/skew?since=1d&worker=shop&kind=asset_skew", None),
     ("delete", "/api/skew", "/api/skew", None),
+    ("post", "/api/faults", "/api/faults", {"kind": "latency", "ms": 5, "name": "slow"}),
+    ("get", "/api/faults", "/api/faults", None),
+    ("delete", "/api/faults/{name}", "/api/faults/slow", None),
+    ("delete", "/api/faults", "/api/faults", None),
     (
         "get",
         "/api/workers/{worker}/health",
@@ -144,6 +148,8 @@ async def test_every_answer_is_as_documented(
     """Design 8: an OpenAPI file that is served and tested; required members and types of its schema."""
     if "/pinned/" in path:
         await edge.client.put(path, json={"version": "v1"})
+    if "/faults/" in path:
+        await edge.client.post("/api/faults", json={"kind": "hang", "name": "slow"})
     response = await edge.client.request(
         method, path, headers=JSON_HEADERS, data=json.dumps(body) if body is not None else None
     )

@@ -14,7 +14,7 @@ from tests.observability.examples import EACH, LONG_ID, REQUEST, SOCKET
 FIELDS = {
     "request": {
         "at", "ray", "worker", "version_id", "label", "reason", "point", "method", "host", "target", "status",
-        "outcome", "duration_ms", "request_bytes", "response_bytes", "object", "ignored", "headers",
+        "outcome", "duration_ms", "request_bytes", "response_bytes", "object", "fault", "ignored", "headers",
     },
     "websocket": {"at", "ray", "worker", "version_id", "label", "host", "target", "object", "duration_ms"},
     "console": {"at", "worker", "version_id", "label", "level", "message", "source", "ray", "object"},

@@ -12,7 +12,7 @@ def test_the_fields_of_a_request_are_a_contract() -> None:
     assert RequestEvent._fields == (
         "at", "ray", "worker", "version_id", "reason", "method", "host", "target", "status", "outcome",
         "duration_us", "request_bytes", "response_bytes", "point", "object", "label", "ignored", "header_lines",
-        "content_type", "address", "caller_ray",
+        "content_type", "address", "caller_ray", "fault",
     )  # fmt: skip
 
 

@@ -88,6 +88,10 @@ class Control:
         """End objects; callers in flight get Cloudflare's reset message (R56)."""
         await self._batches("release", [{"key": one.key, "id": one.id.hex()} for one in objects])
 
+    async def abort(self, one: StoredObject) -> None:
+        """End an object that is in memory; callers in flight get the reset message (R56)."""
+        await self._batches("abort", [{"key": one.key, "id": one.id.hex()}])
+
     async def adopt(self, alarms: Mapping[StoredObject, int]) -> None:
         """Schedule the alarms of objects that moved here, in milliseconds."""
         await self._batches(

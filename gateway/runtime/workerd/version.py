@@ -82,6 +82,11 @@ class WorkerdVersion:
         """Let the process finish its requests, then end it."""
         await self._end(VersionState.STOPPED, "it was retired")
 
+    async def kill(self) -> None:
+        """End the process as a crash does; see ``Runner.kill``."""
+        if self._process is not None:
+            await self._process.kill()
+
     async def _end(self, state: VersionState, trouble: str) -> None:
         life, self._life = self._life, None
         self._set(state, trouble)

@@ -399,6 +399,7 @@ function RequestDetail({ worker, row }) {
       <div><dt>Wall time</dt><dd class="number">${milliseconds(row.duration_ms)}</dd></div>
       <div><dt>Request</dt><dd class="number">${bytes(row.request_bytes)}</dd></div>
       <div><dt>Answer</dt><dd class="number">${bytes(row.response_bytes)}</dd></div>
+      ${row.fault && html`<div><dt>Fault</dt><dd>${row.fault}</dd></div>`}
       ${row.object && html`<div class="long"><dt>Object</dt><dd class="break">${row.object}</dd></div>`}
       <div class="long"><dt>Ray</dt><dd class="mono">${row.ray}</dd></div>
       <div class="long"><dt>URL</dt><dd class="mono break">${url}</dd></div>

@@ -119,6 +119,12 @@ async function release({ key, id }) {
 
 async function adopt({ key, id, alarm }) {
   await administer(key, id, { op: "adopt", alarm });
+  await abort({ key, id });
+}
+
+async function abort({ key, id }) {
+  state().sockets.delete(`${key}:${id}`);
+  // Ending an object fails the call that asks for it.
   await administer(key, id, { op: "abort" }).catch(() => {});
 }
 
@@ -144,6 +150,10 @@ export class Control extends WorkerEntrypoint {
     const S = state();
     S.prepare(next);
     return { ...this.on_collect(), sockets: [...S.sockets] };
+  }
+
+  async on_abort({ objects }) {
+    return { trouble: await withObjects(objects, abort) };
   }
 
   async on_release({ objects }) {

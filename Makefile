@@ -9,11 +9,15 @@ CODE := gateway sample_workers benchmarks tests
 NODE := tests/node
 BIOME := $(NODE)/node_modules/.bin/biome
 
-.PHONY: run test check lint types bench format lock vendor browser screenshots clean
+.PHONY: run demo test check lint types bench format lock vendor browser screenshots clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m sample_workers.guide
 	@$(BIN)/gateway run -c config/gateway.yaml
+
+# A rollout that goes wrong and is caught, in two minutes: DEMO=--no-pause does not wait for somebody to read.
+demo: $(VENV)/run.stamp
+	@$(BIN)/python -m sample_workers.demo $(DEMO)
 
 test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp browser
 	$(BIN)/python -m pytest

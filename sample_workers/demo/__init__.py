@@ -1,0 +1,1 @@
+"""``make demo``: a rollout that goes wrong, told in two minutes on a real edge."""

@@ -53,9 +53,9 @@ lock: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 vendor: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp
 	$(BIN)/python -m tests.node.vendor
 
-# The pictures of docs/images/, taken from a sample edge with traffic.
+# The pictures of docs/images/, taken from a sample edge with traffic; VIEWS="skew tail" takes those of some views.
 screenshots: $(VENV)/dev.stamp browser
-	$(BIN)/python -m tests.dashboard.screenshots
+	$(BIN)/python -m tests.dashboard.screenshots $(VIEWS)
 
 # The browser that the dashboard's tests drive; a machine where we may install packages gets it by itself.
 browser:

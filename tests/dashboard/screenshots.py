@@ -1,7 +1,7 @@
-"""Takes the pictures of ``docs/images/``: ``make screenshots``.
+"""Takes the pictures of ``docs/images/``: ``make screenshots``; with ``VIEWS="skew tail"`` those of some views.
 
-A sample edge gets a minute of traffic and three deployments, one version falls once; then each view is shown, wide
-and narrow, light and dark.
+A sample edge gets a minute of traffic and three deployments, one version falls once, a browser opens its pages:
+then each view is shown, wide and narrow, light and dark.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -29,9 +30,11 @@ NARROW: Final = {"width": 390, "height": 800}
 PER_SECOND: Final = 90.0
 THREADS: Final = 3
 USERS: Final = 900
+VISITORS: Final = 40
 PATHS: Final = ("/", "/", "/bundle-v1.js", "/bundle-v2.js", "/metadata", "/cart", "/checkout", "/login?user=ada")
 
 CONFIG: Final = {
+    "gateway": {"skew": {"session_cookie": "user", "flows": [["/cart", "/checkout"]]}},
     "workers": [
         {
             "name": "shop",
@@ -55,7 +58,7 @@ CONFIG: Final = {
             "deployment": {"v1": 50, "v2": 50},
             "durable_objects": {"bindings": [{"class": "Counter", "object": "path:/counter/{name}"}]},
         },
-    ]
+    ],
 }
 
 
@@ -101,6 +104,18 @@ def prepare(edge: EdgeProcess) -> None:
     time.sleep(12)
 
 
+def browse(browser: Browser, edge: EdgeProcess) -> None:
+    """Open pages as people do: their scripts, and a flow, may meet another version."""
+    shop = f"http://shop.localhost:{edge.port}"
+    for number in range(VISITORS):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{shop}/login?user=visitor-{number}")
+        page.goto(f"{shop}/cart")
+        page.goto(f"{shop}/checkout", referer=f"{shop}/cart")
+        context.close()
+
+
 def show_deploy(page: Page) -> None:
     """Move the split, and do not deploy."""
     page.get_by_label("v2 to 50 %").click()
@@ -131,6 +146,13 @@ def show_objects(page: Page) -> None:
         page.get_by_text("Pinned to").wait_for()
 
 
+def show_skew(page: Page) -> None:
+    """Look into an incident."""
+    page.locator(".skew-table .object-name").filter(has_text="/bundle-v1.js").first.click()
+    page.locator(".skew-chain svg").wait_for()
+    page.get_by_role("heading", level=1).focus()
+
+
 def show_try(page: Page) -> None:
     """Send a request many times."""
     page.get_by_label("How often").fill("500")
@@ -147,6 +169,7 @@ PICTURES: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
     ("overview", "shop/overview", show),
     ("deploy", "shop/deploy", show_deploy),
     ("tail", "shop/tail", show_tail),
+    ("skew", "shop/skew", show_skew),
     ("objects", "counter/objects", show_objects),
     ("versions", "shop/versions", show),
     ("try", "shop/try", show_try),
@@ -155,17 +178,20 @@ NARROW_PICTURES: Final[tuple[tuple[str, str, Callable[[Page], None]], ...]] = (
     ("overview", "shop/overview", show),
     ("deploy", "shop/deploy", show_deploy),
     ("tail", "shop/tail", show_tail_list),
+    ("skew", "shop/skew", show_skew),
 )
 
 
-def take(browser: Browser, edge: EdgeProcess, scheme: str) -> None:
-    """Take all pictures in one colour scheme."""
+def take(browser: Browser, edge: EdgeProcess, scheme: str, wanted: Collection[str]) -> None:
+    """Take the pictures of some views, or of all where none is named, in one colour scheme."""
     for prefix, viewport, pictures in (("", DESKTOP, PICTURES), ("phone-", NARROW, NARROW_PICTURES)):
         context = browser.new_context(
             viewport={"width": viewport["width"], "height": viewport["height"]},
             color_scheme="dark" if scheme == "dark" else "light",
         )
         for name, view, act in pictures:
+            if wanted and name not in wanted:
+                continue
             page = context.new_page()
             page.goto(f"{edge.control}/#/{view}")
             page.get_by_role("heading", level=1).wait_for()
@@ -175,15 +201,18 @@ def take(browser: Browser, edge: EdgeProcess, scheme: str) -> None:
         context.close()
 
 
-def main() -> None:
-    """Take all pictures."""
+def main(wanted: Collection[str]) -> None:
+    """Take the pictures of some views, or of all where none is named."""
+    if unknown := set(wanted) - {name for name, _, _ in PICTURES}:
+        sys.exit(f"no view is called {', '.join(sorted(unknown))}: {', '.join(name for name, _, _ in PICTURES)}")
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_edge(Path(folder), CONFIG) as edge, traffic(edge):
         prepare(edge)
         with running_browser() as browser:
+            browse(browser, edge)
             for scheme in ("light", "dark"):
-                take(browser, edge, scheme)
+                take(browser, edge, scheme, wanted)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -475,7 +475,7 @@ def tab_to(page: Page, wanted: Locator) -> None:
     raise AssertionError(f"Tab never reaches {wanted}")
 
 
-VIEWS = ["overview", "deploy", "tail", "objects", "versions", "try"]
+VIEWS = ["overview", "deploy", "tail", "skew", "objects", "versions", "try"]
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -181,3 +181,45 @@ def test_a_request_s_chain_keeps_what_was_decided(page: Page) -> None:
     assert [step["outcome"] for step in found["steps"]] == ["absent"] * 4 + ["decided", "not reached"]
     assert "95.5, in the range [90, 100)" in found["steps"][4]["detail"]
     assert (found["decision"]["version_id"], found["decision"]["reason"]) == ("b", "affinity")
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "shown"),
+    [
+        ("/short.js", 9, "/short.js"),
+        ("/a/very/long/path/app.3f2a.js", 15, "/a/very…2a.js"),
+        ("0123456789", 5, "01…89"),
+        ("😀😀😀😀😀", 3, "😀…😀"),
+        ("abc", 1, "…"),
+    ],
+)
+def test_a_long_path_keeps_its_beginning_and_its_end(page: Page, text: str, most: int, shown: str) -> None:
+    """Names of files differ at their end; no character is cut in half, and nothing is longer than its room."""
+    found = run(page, "skew-drawing.js", "m.cut(a[0], a[1])", text, most)
+
+    assert (found[:1], found[-1:]) == (shown[:1], shown[-1:])
+    assert len(found) == min(most, len(text))
+
+
+@pytest.mark.parametrize("width", [200, 300, 328, 619, 620, 700, 1064, 2000])
+@pytest.mark.parametrize("kind", ["asset_skew", "session_skew", "flow_skew", "object_skew", "stale_tab"])
+def test_nothing_in_the_picture_lies_outside_of_it(page: Page, width: int, kind: str) -> None:
+    """At any width and for any kind: cards side by side do not touch, and one under the other do not either."""
+    witness = {
+        "version_id": "x", "label": "v" * 300, "method": "GET", "path": "/" + "a" * 300, "host": "h",
+        "reason": "durable-object", "point": None, "status": 404, "at": "2026-01-01T00:00:00Z", "deployment": 3,
+    }  # fmt: skip
+    incident = {"kind": kind, "what": "", "before": {**witness, "point": 100 / 3}, "after": witness}
+    found = run(page, "skew-drawing.js", "m.drawing(a[0], a[1])", incident, width)
+    first, second = found["cards"]
+    longest = max(len(one["text"]) for one in found["line"]["words"])
+
+    for card in (first, second):
+        assert card["x"] >= 0
+        assert card["x"] + card["width"] <= width
+        assert card["y"] + card["height"] <= found["height"]
+        assert 0 < len(card["request"]) * 7 <= card["width"] - 28
+    apart = second["x"] > first["x"] + first["width"], second["y"] > first["y"] + first["height"]
+    assert any(apart)
+    assert apart[0] == (width >= 620)
+    assert longest * 7 <= (second["x"] - first["width"] if apart[0] else width)

@@ -9,15 +9,25 @@ import { THEMES, theme } from "./theme.js";
 import { Deploy } from "./views/deploy.js";
 import { Objects } from "./views/objects.js";
 import { Overview } from "./views/overview.js";
+import { Skew } from "./views/skew.js";
 import { Tail } from "./views/tail.js";
 import { Try } from "./views/try.js";
 import { Versions } from "./views/versions.js";
 
-const PAGES = { overview: Overview, deploy: Deploy, tail: Tail, objects: Objects, versions: Versions, try: Try };
+const PAGES = {
+  overview: Overview,
+  deploy: Deploy,
+  tail: Tail,
+  skew: Skew,
+  objects: Objects,
+  versions: Versions,
+  try: Try,
+};
 const NAMES = {
   overview: "Overview",
   deploy: "Deploy",
   tail: "Tail",
+  skew: "Skew",
   objects: "Objects",
   versions: "Versions",
   try: "Try it",

@@ -3,7 +3,7 @@
 import { computed, signal } from "./lib.js";
 import { workers } from "./live.js";
 
-export const VIEWS = ["overview", "deploy", "tail", "objects", "versions", "try"];
+export const VIEWS = ["overview", "deploy", "tail", "skew", "objects", "versions", "try"];
 
 const hash = signal(location.hash);
 addEventListener("hashchange", () => {

@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 CODE := gateway sample_workers benchmarks tests
 NODE := tests/node
 BIOME := $(NODE)/node_modules/.bin/biome
+APT_DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download
 
-.PHONY: run demo test check lint types bench format lock vendor browser screenshots clean
+.PHONY: run demo test check lint types bench format lock vendor browser promtool screenshots clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python -m sample_workers.guide
@@ -19,7 +20,7 @@ run: $(VENV)/run.stamp
 demo: $(VENV)/run.stamp
 	@$(BIN)/python -m sample_workers.demo $(DEMO)
 
-test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp browser
+test: $(VENV)/dev.stamp $(NODE)/node_modules/.stamp browser promtool
 	$(BIN)/python -m pytest
 
 check: lint types test
@@ -62,6 +63,16 @@ browser:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null; } \
 		|| { echo "The dashboard's tests need Chromium; install it (apt-get install chromium)."; exit 1; }
+
+# Prometheus' own checker of what /metrics says. Of Debian's package this one file is taken and nothing is installed: the
+# package would bring a server and start it. Root is needed only where apt knows no packages yet.
+promtool: $(VENV)/python.stamp
+	@command -v promtool > /dev/null || test -x $(BIN)/promtool || { command -v apt-get > /dev/null && folder=$$(mktemp -d) && ( \
+		trap 'rm -rf "$$folder"' EXIT && cd "$$folder" \
+		&& { $(APT_DOWNLOAD) prometheus 2> /dev/null || { apt-get update -qq && $(APT_DOWNLOAD) prometheus; }; } \
+		&& dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool \
+		&& install -m 755 usr/bin/promtool "$(CURDIR)/$(BIN)/promtool" ); } \
+		|| { echo "The tests of /metrics need promtool; put it on the PATH (Debian: apt-get install prometheus)."; exit 1; }
 
 $(VENV)/python.stamp:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -51,13 +51,16 @@ class Past:
         pins = self._pins.get(row.id, ())
         return follow_pinned(point_of_object(row.id), held, later, self._rule, pins).version_id
 
-    def changes(self, rows: Iterable[ObjectRow], before: int, after: int) -> list[ObjectChange]:
-        """Return the objects of ``rows`` whose version differs between two deployments."""
-        found = []
+    def changes(
+        self, rows: Iterable[ObjectRow], before: int, after: int, most: int
+    ) -> tuple[list[ObjectChange], int]:
+        """Return up to ``most`` of the objects whose version differs between two deployments, and how many do."""
+        changes: list[ObjectChange] = []
+        total = 0
         for row in rows:
-            change = ObjectChange(
-                row.id.hex(), row.name, self.version_at(row, before), self.version_at(row, after)
-            )
-            if change.before != change.after:
-                found.append(change)
-        return found
+            first, second = self.version_at(row, before), self.version_at(row, after)
+            if first != second:
+                total += 1
+                if total <= most:
+                    changes.append(ObjectChange(row.id.hex(), row.name, first, second))
+        return changes, total

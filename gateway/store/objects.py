@@ -627,6 +627,8 @@ class ObjectTable:
         table, known = self._table(worker, class_name), self._workers[worker]
         self._check_number(known, before)
         self._check_number(known, after)
+        if before == after:
+            return [], 0
         await self._flush_if_possible()
         past = await self._past(known, table)
         changes: list[ObjectChange] = []
@@ -634,9 +636,9 @@ class ObjectTable:
         last = b""
         while rows := await self._store.objects_page(table.key, "", last, FLUSH_ROWS):
             last = rows[-1].id
-            found = await asyncio.to_thread(past.changes, rows, before, after)
-            total += len(found)
-            changes += found[: max(0, limit - len(changes))]
+            found, count = await asyncio.to_thread(past.changes, rows, before, after, limit - len(changes))
+            changes += found
+            total += count
         return changes, total
 
     async def _past(self, known: WorkerObjects, table: ClassTable) -> Past:

@@ -28,6 +28,7 @@ from gateway.model.version import (
 from gateway.model.worker import Namespace, Schedule, WorkerState
 from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.lock import FolderLock
+from gateway.store.object_query import OBJECT_COLUMNS, page_query
 from gateway.store.store import RunningRow
 
 MIGRATIONS = ("schema.sql", "schema_2.sql", "schema_3.sql")
@@ -505,15 +506,10 @@ def _load_pins(db: sqlite3.Connection, class_key: int) -> list[tuple[bytes, int]
     return db.execute(query, (class_key,)).fetchall()
 
 
-_OBJECT_COLUMNS = (
-    "class, id, name, first_version, first_deployment, version, deployment, running, resets, first_used, last_used"
-)
-
-
 def _write_objects(db: sqlite3.Connection, rows: Sequence[ObjectRow], moves: Sequence[MoveRow]) -> None:
     # What an object was first stays; a name, once known, is not forgotten.
     db.executemany(
-        f"INSERT INTO objects ({_OBJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - constants
+        f"INSERT INTO objects ({OBJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - constants
         "ON CONFLICT (class, id) DO UPDATE SET version = excluded.version, deployment = excluded.deployment, "
         "running = excluded.running, resets = excluded.resets, last_used = excluded.last_used, "
         "name = coalesce(name, excluded.name)",
@@ -548,18 +544,13 @@ def _write_pin(
 def _objects_page(
     db: sqlite3.Connection, class_key: int, search: str, after: bytes, limit: int
 ) -> list[ObjectRow]:
-    query = f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE class = ? AND id > ?"  # noqa: S608 - constants
-    values: list[object] = [class_key, after]
-    if search:
-        query += " AND (instr(name, ?) OR instr(lower(hex(id)), lower(?)))"
-        values += [search, search]
-    rows = db.execute(f"{query} ORDER BY id LIMIT ?", [*values, limit])
-    return [ObjectRow(*row) for row in rows]
+    text, values = page_query(class_key, search, after, limit)
+    return [ObjectRow(*row) for row in db.execute(text, values)]
 
 
 def _object_history(db: sqlite3.Connection, class_key: int, object_id: bytes) -> ObjectHistory:
     key = (class_key, object_id)
-    query = f"SELECT {_OBJECT_COLUMNS} FROM objects WHERE class = ? AND id = ?"  # noqa: S608 - constants
+    query = f"SELECT {OBJECT_COLUMNS} FROM objects WHERE class = ? AND id = ?"  # noqa: S608 - constants
     row = db.execute(query, key).fetchone()
     moves = db.execute("SELECT * FROM moves WHERE class = ? AND id = ? ORDER BY rowid", key)
     pins = db.execute("SELECT * FROM pins WHERE class = ? AND id = ? ORDER BY rowid", key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 OBJECT_COLUMNS: Final = (
@@ -10,7 +11,25 @@ OBJECT_COLUMNS: Final = (
 )
 """In the order of ``ObjectRow``."""
 
+MOVES_OF_RANGE: Final = "SELECT * FROM moves WHERE class = ? AND id BETWEEN ? AND ? ORDER BY id, rowid"
+PINS_OF_RANGE: Final = "SELECT * FROM pins WHERE class = ? AND id BETWEEN ? AND ? ORDER BY id, rowid"
+"""What happened to the objects of a page; the events of one object come in the order in which they were."""
+
+IdRange = tuple[bytes, bytes]
+"""The first id and the last."""
+
 _HEX: Final = re.compile(r"[0-9a-fA-F]{1,64}")
+
+
+def ranges_of(ids: Sequence[bytes], search: str) -> list[IdRange]:
+    """Return the ranges that hold the objects of a page, in the order of their ids, and hardly others.
+
+    Args:
+        search: What the page was searched for; then others lie between those that were found.
+    """
+    if search:
+        return [(id_, id_) for id_ in ids]
+    return [(ids[0], ids[-1])] if ids else []
 
 
 class PageQuery(NamedTuple):

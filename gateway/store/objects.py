@@ -42,6 +42,7 @@ from gateway.routing.durable_objects import (
     step_of,
 )
 from gateway.store.object_past import Past
+from gateway.store.object_query import ranges_of
 from gateway.store.sqlite import MoveRow, ObjectRow, PinRow, SqliteStore
 from gateway.store.store import ObjectChange, ObjectEvent, ObjectView
 
@@ -613,7 +614,7 @@ class ObjectTable:
         self._check_number(known, number)
         await self._flush_if_possible()
         rows = await self._store.objects_page(table.key, search, bytes.fromhex(after), limit)
-        past = await self._past(known, table)
+        past = await self._past(known, table, rows, search)
         return [(row, version) for row in rows if (version := past.version_at(row, number)) is not None]
 
     async def diff(
@@ -630,19 +631,22 @@ class ObjectTable:
         if before == after:
             return [], 0
         await self._flush_if_possible()
-        past = await self._past(known, table)
         changes: list[ObjectChange] = []
         total = 0
         last = b""
         while rows := await self._store.objects_page(table.key, "", last, FLUSH_ROWS):
             last = rows[-1].id
+            past = await self._past(known, table, rows)
             found, count = await asyncio.to_thread(past.changes, rows, before, after, limit - len(changes))
             changes += found
             total += count
         return changes, total
 
-    async def _past(self, known: WorkerObjects, table: ClassTable) -> Past:
-        moves, pins = await self._store.moves_and_pins(table.key)
+    async def _past(
+        self, known: WorkerObjects, table: ClassTable, rows: Sequence[ObjectRow], search: str = ""
+    ) -> Past:
+        """Return what is known of the past of some objects: that of a million would be another million rows."""
+        moves, pins = await self._store.moves_and_pins(table.key, ranges_of([row.id for row in rows], search))
         return Past(known.steps, known.rule, known.version_of, moves, pins)
 
     def _check_number(self, known: WorkerObjects, number: int) -> None:

@@ -28,7 +28,7 @@ from gateway.model.version import (
 from gateway.model.worker import Namespace, Schedule, WorkerState
 from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.lock import FolderLock
-from gateway.store.object_query import OBJECT_COLUMNS, page_query
+from gateway.store.object_query import MOVES_OF_RANGE, OBJECT_COLUMNS, PINS_OF_RANGE, IdRange, page_query
 from gateway.store.store import RunningRow
 
 MIGRATIONS = ("schema.sql", "schema_2.sql", "schema_3.sql")
@@ -251,9 +251,11 @@ class SqliteStore:
         """Return an object's row, its moves in order, and its pins in order."""
         return await self._later(_object_history, class_key, object_id)
 
-    async def moves_and_pins(self, class_key: int) -> tuple[list[MoveRow], list[PinRow]]:
-        """Return all moves and pins of a class, in order."""
-        return await self._later(_all_moves_and_pins, class_key)
+    async def moves_and_pins(
+        self, class_key: int, ranges: Sequence[IdRange]
+    ) -> tuple[list[MoveRow], list[PinRow]]:
+        """Return the moves and pins of the objects in some ranges of ids; those of one object in order."""
+        return await self._later(_moves_and_pins, class_key, ranges)
 
     # How work gets to the thread.
 
@@ -559,7 +561,9 @@ def _object_history(db: sqlite3.Connection, class_key: int, object_id: bytes) ->
     )
 
 
-def _all_moves_and_pins(db: sqlite3.Connection, class_key: int) -> tuple[list[MoveRow], list[PinRow]]:
-    moves = db.execute("SELECT * FROM moves WHERE class = ? ORDER BY rowid", (class_key,))
-    pins = db.execute("SELECT * FROM pins WHERE class = ? ORDER BY rowid", (class_key,))
-    return [MoveRow(*move) for move in moves], [PinRow(*pin) for pin in pins]
+def _moves_and_pins(
+    db: sqlite3.Connection, class_key: int, ranges: Sequence[IdRange]
+) -> tuple[list[MoveRow], list[PinRow]]:
+    moves = [MoveRow(*move) for one in ranges for move in db.execute(MOVES_OF_RANGE, (class_key, *one))]
+    pins = [PinRow(*pin) for one in ranges for pin in db.execute(PINS_OF_RANGE, (class_key, *one))]
+    return moves, pins

@@ -18,6 +18,9 @@ VERSIONS = (version(A, 1, tag="v1"), version(B, 2, tag="v2"), version(C, 3, tag=
 START = 1_000_000.0
 """Seconds since the epoch at which deployment 1 was made."""
 
+EVERY_ID = (b"", b"\xff" * 32)
+"""The range that holds every object."""
+
 
 class Table:
     """An ``ObjectTable`` with the deployments it was told of."""

@@ -22,7 +22,7 @@ from gateway.routing.percentages import split_of
 from gateway.store.objects import ACTIVE_SECONDS, FLUSH_ROWS, ObjectTable
 from gateway.store.sqlite import DATABASE, MoveRow, ObjectRow, SqliteStore
 from tests.model.examples import API, SHOP, A, B, C, object_at, version
-from tests.store.tables import START, VERSIONS, Table, keys, opened
+from tests.store.tables import EVERY_ID, START, VERSIONS, Table, keys, opened
 
 STICKY, HASH = AssignmentRule.STICKY, AssignmentRule.HASH
 APP, COUNTER = WorkerName("app"), WorkerName("counter")
@@ -506,7 +506,7 @@ async def test_an_end_in_the_middle_of_a_flush_tells_no_move_twice(tmp_path: Pat
     async with opened(tmp_path, HASH) as again:
         again.versions(many)
         await again.objects.flush()
-        moves, _ = await again.store.moves_and_pins(again.store.class_key(SHOP, "Cart"))
+        moves, _ = await again.store.moves_and_pins(again.store.class_key(SHOP, "Cart"), [EVERY_ID])
 
     assert set(Counter(move.id for move in moves).values()) == {1}
     assert len(moves) == len(many)
@@ -613,6 +613,37 @@ async def test_an_acknowledged_pin_is_on_disk(tmp_path: Path) -> None:
 
 
 # What people see.
+
+
+@pytest.mark.parametrize("rule", AssignmentRule)
+@pytest.mark.parametrize("search", ["", "cart-1", "7"])
+async def test_a_page_of_the_past_is_that_part_of_the_whole(
+    tmp_path: Path, rule: AssignmentRule, search: str
+) -> None:
+    """Design 5: page by page, found or listed, each object has the moves and pins that the whole table has."""
+    many = [ObjectKey(SHOP, "Cart", f"cart-{number}") for number in range(40)]
+    async with opened(tmp_path, rule) as table:
+        for number, listed in enumerate([((A, 100),), ((A, 60), (B, 40)), ((B, 100),), ((B, 30), (A, 70))], 1):
+            await table.deploy(*listed, at=START + number)
+            table.versions(many, START + number)
+            for key in many[number::9]:
+                await table.objects.pin(key, listed[0][0], START + number)
+        for key in many[3::9]:
+            await table.objects.unpin(key, START + 9)
+
+        for number in range(1, 5):
+            whole = await table.past(number)
+            found: dict[str | None, VersionId] = {}
+            after = ""
+            while True:
+                page = await table.objects.table_at(SHOP, "Cart", number, search=search, after=after, limit=3)
+                found.update((row.name, version_id) for row, version_id in page)
+                if not page:
+                    break
+                after = page[-1][0].id.hex()
+            assert found.items() <= whole.items()
+            assert {str(name) for name in found} >= {name for name in whole if search and name and search in name}
+            assert search or found == whole
 
 
 async def test_a_page_shows_names_and_a_search_finds_them(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from gateway.model.worker import Namespace, Schedule, WorkerState
 from gateway.model.worker_code import Binding, Module, ModuleKind, WorkerdRuntime
 from gateway.store.sqlite import DATABASE, SCHEMA_VERSION, MoveRow, ObjectRow, PinRow, SqliteStore
 from tests.model.examples import API, SHOP, A, B, C, deployment, shares, version
+from tests.store.tables import EVERY_ID
 
 COMMAND = CommandRuntime(
     ("python", "-m", "app \u00fc"), cwd="here", env=(("A", "1"), ("B", "")), ready_path="/healthz"
@@ -261,7 +262,7 @@ async def test_a_pin_ends_the_one_before_it(tmp_path: Path) -> None:
         (1, 1, 3),
         (2, 3, 5),
     ]
-    assert (await store.moves_and_pins(key))[1] == history.pins
+    assert (await store.moves_and_pins(key, [EVERY_ID]))[1] == history.pins
     await store.close()
 
 

@@ -125,8 +125,8 @@ class Observing:
         record = self._catalog.record(deployment.worker)
         self.recorder.deployed(record.versions)
         shares = tuple(
-            DeployedShare(share.version_id, record.versions[share.version_id].label, share.percentage)
-            for share in deployment.versions
+            DeployedShare(version_id, record.versions[version_id].label, percentage)
+            for version_id, percentage in deployment.percentages.items()
         )
         self.bus.publish(
             DeploymentEvent(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.control.catalog import Catalog
-from gateway.model.deployment import Deployment, DeploymentId, VersionShare
+from gateway.model.deployment import Cohort, Deployment, DeploymentId, VersionShare
 from gateway.model.version import Version, WorkerName
 from gateway.observability.event_bus import ALL_KINDS, Subscription
 from gateway.observability.events import DeployedShare, DeploymentEvent, EventKind, ResetEvent
@@ -66,6 +66,16 @@ def test_a_deployment_is_told_and_begins_a_new_count() -> None:
         )
     ]
     assert recorder.metrics_of(A).windows.since_deployment.requests == 0
+
+
+def test_a_version_that_only_a_cohort_meets_is_told_too() -> None:
+    """R14: it is deployed; who follows the event must not take its pages for those of a version that is gone."""
+    watch = Watch()
+    cohorts = (Cohort("beta", (VersionShare(B, 100),)),)
+    watch.observing.deployed(Deployment(DeploymentId("d"), SHOP, 1, (VersionShare(A, 100),), NOW, cohorts=cohorts))
+    (told,) = watch.told()
+
+    assert told.versions == (DeployedShare(A, "v1", 100), DeployedShare(B, "v2", 0))
 
 
 async def test_objects_that_moved_are_told_while_requests_go_on() -> None:

@@ -114,6 +114,13 @@ class Deployment:
         """Every version that can answer under this deployment, at 0% and in cohorts too."""
         return frozenset(share.version_id for share in self.all_shares())
 
+    @property
+    def percentages(self) -> dict[VersionId, float]:
+        """Every version that can answer, with its percentage; 0 for one that only a cohort meets."""
+        return {share.version_id: 0.0 for share in self.all_shares()} | {
+            share.version_id: share.percentage for share in self.versions
+        }
+
     def all_shares(self) -> Iterable[VersionShare]:
         """Yield the default list's shares, then those of each cohort."""
         yield from self.versions

@@ -16,6 +16,7 @@ from gateway.model.version import WorkerName
 from gateway.observability.event_bus import EventBus
 from gateway.observability.events import ResetEvent
 from gateway.observability.metrics import Recorder
+from gateway.proxy.clocks import epoch_of
 from gateway.proxy.dispatch import Dispatched, dispatch
 from gateway.proxy.headers import visitor_line
 from gateway.proxy.memo import HeadMemo
@@ -122,9 +123,9 @@ class Edge:
         return b"%016x" % self._rays.getrandbits(64) + self._ray_suffix
 
     def tick(self) -> None:
-        """Set ``now`` and ``date_line``."""
+        """Set ``now``, ``epoch`` and ``date_line``."""
         self.now = self.monotonic()
-        self.epoch = self.wall_clock() - self.now
+        self.epoch = epoch_of(self.monotonic, self.wall_clock)
         self.date_line = b"Date: " + formatdate(self.wall_clock(), usegmt=True).encode("ascii")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -58,11 +58,9 @@ def deployment_seen(event: DeploymentEvent) -> DeploymentSeen:
 
 def deployment_known(deployment: Deployment, versions: Mapping[VersionId, Version]) -> DeploymentSeen:
     """Return a deployment of the store, made before anybody watched; what stands at 0 % is deployed too (R14)."""
-    percentages = {share.version_id: 0.0 for share in deployment.all_shares()}
-    percentages |= {share.version_id: share.percentage for share in deployment.versions}
     shares = tuple(
         ShareSeen(version_id, versions[version_id].label, percentage)
-        for version_id, percentage in percentages.items()
+        for version_id, percentage in deployment.percentages.items()
         if version_id in versions
     )
     at = deployment.created_on.timestamp()

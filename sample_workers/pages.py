@@ -12,7 +12,8 @@ from sample_workers.runtime import Settings
 
 # Scripts come from files only: the bundle is what the skew is shown with.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src data:; "
+    "form-action 'self'; base-uri 'none'"
 )
 
 

@@ -251,6 +251,18 @@ def bounded_number(request: web.Request, name: str, *, default: float, most: flo
     return number
 
 
+def whole_number(request: web.Request, name: str, *, most: int) -> int:
+    """Return a whole number from 1 to ``most`` from the query; 1 where there is none.
+
+    Raises:
+        web.HTTPBadRequest: It is none, or out of range.
+    """
+    text = request.query.get(name, "1")
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= most):
+        raise web.HTTPBadRequest(text=f"{name} must be a whole number from 1 to {most}.\n")
+    return int(text)
+
+
 def run(worker: str, build_app: Callable[[Settings, Mapping[str, str]], web.Application]) -> NoReturn:
     """Run a Worker until SIGTERM or SIGINT; exit 2 for a usage error, 1 where it could not start.
 

@@ -10,11 +10,11 @@ from urllib.parse import unquote
 
 from aiohttp import ClientSession, ClientTimeout, web
 
-from sample_workers.counter.durable_object import CLASS_NAME, Counters
+from sample_workers.counter.durable_object import CLASS_NAME, MOST_AT_ONCE, Counters
 from sample_workers.counter.storage import Storage
 from sample_workers.counter.stub import CounterStub, StubError
 from sample_workers.pages import load_template, page, render
-from sample_workers.runtime import SETTINGS, Settings, StartError, new_app
+from sample_workers.runtime import SETTINGS, CodeVersion, Settings, StartError, new_app, whole_number
 
 OBJECT_HEADER = "Gateway-Object"
 RESET_PATH = "/cdn-cgi/gateway/reset"
@@ -123,16 +123,26 @@ async def show_help(request: web.Request) -> web.Response:
 async def call_object(request: web.Request) -> web.Response:
     """Call an object as a stub would; Worker and object answer each in its own version (R50).
 
-    GET reads, POST increments.
+    GET reads, POST increments, ``?times=3`` as often.
     """
     settings = request.app[SETTINGS]
     name = checked_name(request.match_info["name"])
-    stub = CounterStub(request.app[SESSION], settings.gateway_url, name)
+    times = whole_number(request, "times", most=MOST_AT_ONCE)
+    stub = CounterStub(request.app[SESSION], settings.gateway_url, name, request.headers.get("CF-Ray", ""))
     try:
-        answer = await (stub.increment() if request.method == "POST" else stub.read())
+        answer = await (_counted(stub, settings.version, times) if request.method == "POST" else stub.read())
     except StubError as error:
         return web.json_response({"worker_version": settings.version, "error": str(error)}, status=502)
     return web.json_response({"worker_version": settings.version, "object": answer})
+
+
+async def _counted(stub: CounterStub, version: CodeVersion, times: int) -> dict[str, Any]:
+    """Increment an object as often as asked: v2 does so in one call, which an object of v1 does not know (R51)."""
+    if version == "v2" and times > 1:
+        return await stub.add(times)
+    for _ in range(times - 1):
+        await stub.increment()
+    return await stub.increment()
 
 
 async def reset_object(request: web.Request) -> web.Response:

@@ -16,13 +16,14 @@ from typing import Any
 from aiohttp import web
 
 from sample_workers.counter.storage import Storage, Stored
-from sample_workers.runtime import Settings, close_sockets, open_socket
+from sample_workers.runtime import Settings, close_sockets, open_socket, whole_number
 
 CLASS_NAME = "Counter"
 SERVICE_RESTART = 1012
 # R57, word for word.
 RESET_REASON = "Durable Object connection closed because the object was reset."
 MOST_UNSENT_ANSWERS = 64
+MOST_AT_ONCE = 100
 
 Answer = dict[str, Any]
 
@@ -44,9 +45,12 @@ class Counter:
         """Answer a request for this object: POST counts, a WebSocket at ``…/ws`` listens, GET reads.
 
         Raises:
+            web.HTTPBadRequest: How much ``…/add`` is to add is no number.
             web.HTTPMethodNotAllowed: Any other method.
         """
         if request.method == "POST":
+            if request.path.endswith("/add"):
+                return await self._add(request)
             return web.json_response(await self.increment())
         if request.method not in {"GET", "HEAD"}:
             raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD", "POST"])
@@ -58,11 +62,11 @@ class Counter:
         """Return the counts as they are."""
         return self._answer(await self._storage.read(self.name))
 
-    async def increment(self) -> Answer:
-        """Add one to both counts, tell the WebSockets, return the counts."""
-        stored = await self._storage.increment(self.name)
+    async def increment(self, by: int = 1) -> Answer:
+        """Add to both counts, tell the WebSockets, return the counts."""
+        stored = await self._storage.increment(self.name, by)
         # After the write: storage answers in the order it was asked, so both counts grow together.
-        self._memory_count += 1
+        self._memory_count += by
         answer = self._answer(stored)
         for feed in self._feeds.values():
             if feed.full():
@@ -70,6 +74,12 @@ class Counter:
                 feed.get_nowait()
             feed.put_nowait(answer)
         return answer
+
+    async def _add(self, request: web.Request) -> web.Response:
+        """Add several at once, which only v2 can: the call that two versions do not both understand (R51)."""
+        if self._settings.version == "v1":
+            return web.json_response({"error": "Counter of v1 does not implement 'add'"}, status=501)
+        return web.json_response(await self.increment(whole_number(request, "count", most=MOST_AT_ONCE)))
 
     async def close_connections(self) -> None:
         """Close the object's WebSockets as a reset does, and any that is being opened now (R57)."""

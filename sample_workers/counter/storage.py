@@ -72,13 +72,14 @@ class Storage:
         """Return what is stored of an object, zeros for one that was never used."""
         return await self._row("SELECT count, resets, last_reset FROM counters WHERE object = ?", name)
 
-    async def increment(self, name: str) -> Stored:
-        """Add one to an object's count; return what is stored then."""
+    async def increment(self, name: str, by: int = 1) -> Stored:
+        """Add to an object's count; return what is stored then."""
         return await self._row(
-            "INSERT INTO counters (object, count) VALUES (?, 1)"
-            " ON CONFLICT (object) DO UPDATE SET count = count + 1"
+            "INSERT INTO counters (object, count) VALUES (?, ?)"
+            " ON CONFLICT (object) DO UPDATE SET count = count + excluded.count"
             " RETURNING count, resets, last_reset",
             name,
+            by,
         )
 
     async def record_reset(self, name: str, reset: Mapping[str, Any]) -> Stored:
@@ -91,7 +92,7 @@ class Storage:
             json.dumps(reset),
         )
 
-    async def _row(self, statement: str, *values: str) -> Stored:
+    async def _row(self, statement: str, *values: str | int) -> Stored:
         # fetchall, not fetchone: a RETURNING statement commits when it has been read to its end.
         rows = await self._run(lambda: self._connection.execute(statement, values).fetchall())
         if not rows:

@@ -8,8 +8,9 @@ from pathlib import Path
 from aiohttp import web
 
 from sample_workers.pages import load_template, page, render
-from sample_workers.runtime import SETTINGS, Settings, new_app
+from sample_workers.runtime import SETTINGS, CodeVersion, Settings, new_app
 from sample_workers.shop.checkout import add_checkout
+from sample_workers.shop.products import PRICE_FIELD, add_products
 from sample_workers.shop.streams import add_streams
 
 PAGES = Path(__file__).with_name("pages")
@@ -39,6 +40,7 @@ def build_app(settings: Settings) -> web.Application:
     app.router.add_get(r"/bundle-{bundle:v[0-9]+}.js", bundle)
     app.router.add_get("/metadata", metadata)
     app.router.add_get("/login", login)
+    add_products(app)
     add_checkout(app)
     add_streams(app)
     return app
@@ -47,12 +49,14 @@ def build_app(settings: Settings) -> web.Application:
 async def home(request: web.Request) -> web.Response:
     """Return HTML that asks for the script of its own version (R82)."""
     settings = request.app[SETTINGS]
-    other = "v2" if settings.version == "v1" else "v1"
+    other: CodeVersion = "v2" if settings.version == "v1" else "v1"
     user = request.cookies.get("user")
     body = render(
         HOME_PAGE,
         version=settings.version,
         other=other,
+        price_field=PRICE_FIELD[settings.version],
+        others_price_field=PRICE_FIELD[other],
         greeting=f"You are {user}." if user else "You are not logged in.",
     )
     return page(settings, title="The sample shop", body=body, head=render(HOME_HEAD, version=settings.version))
@@ -63,7 +67,8 @@ async def bundle(request: web.Request) -> web.Response:
     wanted, version = request.match_info["bundle"], request.app[SETTINGS].version
     if wanted != version:
         raise web.HTTPNotFound(text=f"bundle-{wanted}.js is no file of {version}: version skew\n")
-    return web.Response(text=BUNDLE.substitute(version=version), content_type="text/javascript", charset="utf-8")
+    text = BUNDLE.substitute(version=version, price_field=PRICE_FIELD[version])
+    return web.Response(text=text, content_type="text/javascript", charset="utf-8")
 
 
 async def metadata(request: web.Request) -> web.Response:

@@ -404,6 +404,66 @@ async def test_worker_calls_the_object_it_was_asked_for(
         assert (await response.json())["object"]["object"] == name
 
 
+@pytest.mark.parametrize(
+    ("worker", "object_version", "calls", "count"),
+    [
+        ("v1", "v1", ["POST increment"] * 3, 3),
+        ("v1", "v2", ["POST increment"] * 3, 3),
+        ("v2", "v2", ["POST add?count=3"], 3),
+        ("v2", "v1", ["POST add?count=3"], 0),
+    ],
+)
+async def test_only_a_worker_of_v2_and_an_object_of_v1_do_not_understand_each_other(
+    start: StartCounter,
+    aiohttp_server: AiohttpServer,
+    worker: CodeVersion,
+    object_version: CodeVersion,
+    calls: list[str],
+    count: int,
+) -> None:
+    """R51, broken on purpose: v2 increments with a call that an object of v1 does not know."""
+    made: list[str] = []
+    target = await start(object_version)
+    caller = await start(worker, await fake_gateway(aiohttp_server, target, made))
+
+    response = await caller.post("/worker/foo?times=3")
+    answer = await response.json()
+
+    assert [call.replace("/cdn-cgi/gateway/do/counter/Counter/foo/", "") for call in made] == calls
+    assert (await read(target))["stored_count"] == count
+    if count:
+        assert (response.status, answer["object"]["stored_count"], answer["object"]["memory_count"]) == (200, 3, 3)
+    else:
+        assert response.status == 502
+        assert 'answered 501: {"error": "Counter of v1 does not implement \'add\'"}' in answer["error"]
+
+
+@pytest.mark.parametrize("times", ["0", "101", "-1", "two", "", "\u0663", "9" * 5000])
+async def test_how_often_must_be_a_whole_number(start: StartCounter, times: str) -> None:
+    """Bad input gets a clear error before any object is called."""
+    response = await (await start("v2")).post("/worker/foo", params={"times": times})
+
+    assert (response.status, await response.text()) == (400, "times must be a whole number from 1 to 100.\n")
+    told = await (await start("v2")).post("/add", params={"count": times}, headers=FOO)
+    assert (told.status, await told.text()) == (400, "count must be a whole number from 1 to 100.\n")
+
+
+async def test_worker_passes_its_requests_ray_along(start: StartCounter, aiohttp_server: AiohttpServer) -> None:
+    """docs/skew.md: so the gateway knows which request called the object."""
+    seen: list[str] = []
+
+    async def answer(request: Request) -> web.Response:
+        seen.append(request.headers["CF-Ray"])
+        return web.json_response({})
+
+    app = Application()
+    app.router.add_get("/{path:.*}", answer)
+    worker = await start("v1", str((await aiohttp_server(app)).make_url("")))
+    await worker.get("/worker/foo", headers={"CF-Ray": "5d6ce74d37c823f8-LCL"})
+
+    assert seen == ["5d6ce74d37c823f8-LCL"]
+
+
 async def test_worker_sends_none_of_its_own_requests_headers_along(
     start: StartCounter, aiohttp_server: AiohttpServer
 ) -> None:

@@ -49,6 +49,26 @@ async def test_html_asks_for_a_script_that_only_its_own_version_has(
     assert "version skew" in await missing.text()
 
 
+@pytest.mark.parametrize(("version", "other"), [("v1", "v2"), ("v2", "v1")])
+async def test_the_script_reads_a_field_that_only_its_own_versions_api_has(
+    aiohttp_client: AiohttpClient, version: CodeVersion, other: CodeVersion
+) -> None:
+    """R84: the API renamed a field; the page says under which name its script looks, and may ask its own host."""
+    ours, theirs = await aiohttp_client(shop(version)), await aiohttp_client(shop(other))
+
+    page = await ours.get("/")
+    html, script = await page.text(), await (await ours.get(f"/bundle-{version}.js")).text()
+    (field,) = re.findall(r"no field (\w+)", script)
+
+    assert f"reads the field <code>{field}</code>" in html
+    assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
+    products = {one["name"]: one[field] for one in (await (await ours.get("/api/products")).json())["products"]}
+    assert products == {"Mug": 1200, "Notebook": 750, "Pencil": 190}
+    other_products = (await (await theirs.get("/api/products")).json())["products"]
+    assert [one["name"] for one in other_products] == list(products)
+    assert not any(field in one for one in other_products)
+
+
 async def test_page_shows_its_version_and_says_missing_until_the_script_replaces_it(client: Client) -> None:
     """The page tells both halves of the skew by itself: the version of the HTML and whether the script arrived."""
     html = await (await client.get("/")).text()

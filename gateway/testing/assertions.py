@@ -10,6 +10,7 @@ from gateway.model.decision import Reason
 from gateway.model.deployment import SUM_TOLERANCE
 from gateway.observability.events import RequestEvent, ResetEvent
 from gateway.routing.percentages import FULL
+from gateway.skew.incident import Incident
 from gateway.testing.answers import Decision, HasHeaders, decision_of
 from gateway.testing.errors import EdgeMisused
 from gateway.testing.splits import (
@@ -28,7 +29,11 @@ class Watched(Protocol):
     @property
     def seed(self) -> int: ...  # noqa: D102
     @property
+    def requests(self) -> list[RequestEvent]: ...  # noqa: D102
+    @property
     def resets(self) -> list[ResetEvent]: ...  # noqa: D102
+    @property
+    def skew(self) -> list[Incident]: ...  # noqa: D102
 
     def drawn_since_deployment(self, worker: str) -> list[RequestEvent]:
         """Return a Worker's requests since it was deployed last."""

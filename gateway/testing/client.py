@@ -11,10 +11,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.testing.answers import Answer
+from gateway.testing.browsing import Page, load_page
 
 KEY: Final = "Cloudflare-Workers-Version-Key"
 OVERRIDES: Final = "Cloudflare-Workers-Version-Overrides"
 COHORT: Final = "Cloudflare-Workers-Cohort"
+USER_AGENT: Final = "User-Agent"
 TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -92,6 +94,14 @@ class Client:
     async def delete(self, path: str = "/", **more: Any) -> Answer:
         """Send a DELETE; see ``request``."""
         return await self.request("DELETE", path, **more)
+
+    async def load(self, path: str = "/", **more: Any) -> Page:
+        """Load a page with its files, one after the other, each with the fields that browsers send.
+
+        Args:
+            more: Of the page's own request, as of ``request``; ``method`` is GET unless told otherwise.
+        """
+        return await load_page(self.request, path, **more)
 
     async def close(self) -> None:
         """Close its connections; the edge does so at its end."""

@@ -14,20 +14,25 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
+from multidict import CIMultiDict
+
 from gateway.assembly import Gateway
 from gateway.control.deployments import WantedShare
 from gateway.control.explaining import Explained, Explainer
 from gateway.errors import GatewayError
 from gateway.model.deployment import CodeUpdate, Deployment
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionId, WorkerName
 from gateway.observability.events import RequestEvent, ResetEvent
 from gateway.runtime.runner import VersionState
 from gateway.settings import Address, ControlSettings, ProxySettings, RoutingSettings, Settings
+from gateway.skew.incident import Incident
 from gateway.store.store import ObjectView
-from gateway.testing.client import COHORT, KEY, OVERRIDES, Client
+from gateway.testing.client import COHORT, KEY, OVERRIDES, USER_AGENT, Client
 from gateway.testing.errors import EdgeMisused
 from gateway.testing.quiet import quiet_log
 from gateway.testing.record import Record
+from gateway.testing.skew import SkewRecord
 from gateway.testing.workers import DeclaredWorker, Source, declared_version, declared_worker, started_version
 
 EVERYTHING: Final = "*/*"
@@ -50,6 +55,7 @@ class Edge:
         self._workerd = workerd
         self._declared: dict[str, DeclaredWorker] = {}
         self._record = Record()
+        self._skew = SkewRecord(self._record, self._skew_rules)
         self._stack = AsyncExitStack()
         self._clients: list[Client] = []
         self._gateway: Gateway | None = None
@@ -128,6 +134,10 @@ class Edge:
             )
         return self._gateway
 
+    def _skew_rules(self, worker: str) -> SkewRules:
+        declared = self._declared.get(worker)
+        return (declared.skew if declared is not None else None) or SkewRules()
+
     # Workers and deployments.
 
     def worker(
@@ -138,6 +148,7 @@ class Edge:
         routes: Sequence[str] | None = None,
         classes: Mapping[str, str] | None = None,
         assignment: str = "sticky",
+        skew: SkewRules | None = None,
         **versions: Source,
     ) -> None:
         """Declare a Worker and its versions, or further versions of one; they start with the next deployment.
@@ -150,20 +161,26 @@ class Edge:
                 otherwise; each is found under ``<name>.localhost`` too.
             classes: Durable Object class -> where a request names its object, such as ``path:/cart/{name}``.
             assignment: ``sticky`` or ``hash``.
+            skew: What joins requests beside key and ``Referer``: ``SkewRules(session_cookie="sid")``, flows.
             versions: By tag.
 
         Raises:
             EdgeMisused: Says what is wrong.
         """
         known = self._declared.get(name)
-        if known is not None and (routes is not None or classes is not None):
+        if known is not None and (routes, classes, skew) != (None, None, None):
             raise EdgeMisused(
-                f"edge.worker({name!r}): it is declared already", remedy="Give routes and classes the first time."
+                f"edge.worker({name!r}): it is declared already",
+                remedy="Give routes, classes and skew the first time.",
             )
         if known is None:
             default = () if self._declared else (EVERYTHING,)
             known = declared_worker(
-                name, routes=default if routes is None else routes, classes=classes or {}, assignment=assignment
+                name,
+                routes=default if routes is None else routes,
+                classes=classes or {},
+                assignment=assignment,
+                skew=skew,
             )
         added = [declared_version(known, tag, source) for tag, source in versions.items()]
         self._declared[name] = known
@@ -299,7 +316,10 @@ class Edge:
             override: Worker -> tag or id; a tag alone where there is one Worker, or one is named.
             headers: Further fields of each request.
         """
-        fields = {**self._signals(worker, key, override, cohort), **(headers or {})}
+        # The detector tells clients without cookie and key apart by address and user agent: all share one address.
+        agent = {USER_AGENT: f"Mozilla/5.0 (gradual-gateway; client {len(self._clients) + 1})"}
+        fields = CIMultiDict({**agent, **self._signals(worker, key, override, cohort)})
+        fields.update(headers or {})
         client = Client(self.url if worker is None else self.url_of(worker), fields)
         self._clients.append(client)
         return client
@@ -361,6 +381,15 @@ class Edge:
     def resets(self) -> list[ResetEvent]:
         """All Durable Objects that went over to another version, in their order."""
         return self._record.resets
+
+    @property
+    def skew(self) -> list[Incident]:
+        """Version skew that shows in the requests so far, in the order in which it was seen first.
+
+        Every request that has ended is looked at: nothing is passed over as in a flood of live traffic, and the
+        same requests give the same incidents.
+        """
+        return self._skew.incidents()
 
     def drawn_since_deployment(self, worker: str) -> list[RequestEvent]:
         """Return a Worker's requests since it was deployed last."""

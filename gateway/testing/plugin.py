@@ -168,6 +168,7 @@ def pytest_runtest_makereport(
 
 def _told(edge: Edge | SyncEdge) -> str:
     from gateway.testing.assertions import seed_line  # noqa: PLC0415 - as above
+    from gateway.testing.told_skew import incident_line  # noqa: PLC0415 - as above
 
     requests = edge.requests
     lines = [seed_line(edge.seed), f"{len(requests)} requests" + (":" if requests else "")]
@@ -177,6 +178,8 @@ def _told(edge: Edge | SyncEdge) -> str:
         why = f"{one.worker}={one.label or '-'} {one.reason or one.outcome}"
         point = f" at {one.point:.3f}" if one.point is not None else ""
         lines.append(f"  {one.method} {one.target} {one.status} {why}{point}")
+    if skew := edge.skew:
+        lines += ["version skew in them:", *(f"  {incident_line(one)}" for one in skew)]
     return "\n".join(lines)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from typing import cast
 
 from gateway.observability.event_bus import EventBus, Told
-from gateway.observability.events import EndedRequest, EventKind, RequestEvent, ResetEvent
+from gateway.observability.events import DeploymentEvent, EndedRequest, EventKind, RequestEvent, ResetEvent
 
-KINDS = frozenset({EventKind.REQUEST, EventKind.RESET})
+KINDS = frozenset({EventKind.REQUEST, EventKind.RESET, EventKind.DEPLOYMENT})
 
 
 class Record:
@@ -17,6 +18,7 @@ class Record:
     def __init__(self) -> None:
         self._requests: list[EndedRequest] = []
         self._resets: list[ResetEvent] = []
+        self._not_looked_at: deque[EndedRequest | DeploymentEvent] = deque()
         self._deployed_at: defaultdict[str, int] = defaultdict(int)
 
     def listen(self, bus: EventBus) -> None:
@@ -26,11 +28,14 @@ class Record:
     # What the bus calls.
 
     def put(self, _sequence: int, event: Told) -> None:
-        """Note a request or a reset."""
+        """Note a request, a reset or a deployment."""
         if isinstance(event, ResetEvent):
             self._resets.append(event)
-        else:
-            self._requests.append(cast("EndedRequest", event))  # no other kind was asked for
+            return
+        told = cast("EndedRequest | DeploymentEvent", event)  # no other kind was asked for
+        self._not_looked_at.append(told)
+        if not isinstance(told, DeploymentEvent):
+            self._requests.append(told)
 
     def miss(self, count: int) -> None:
         """It is told of every request."""
@@ -49,6 +54,12 @@ class Record:
     def resets(self) -> list[ResetEvent]:
         """All resets of Durable Objects, in their order."""
         return list(self._resets)
+
+    def not_looked_at(self) -> Iterator[RequestEvent | DeploymentEvent]:
+        """Yield the requests and deployments that came since it was called last, in their order."""
+        while self._not_looked_at:
+            event = self._not_looked_at.popleft()
+            yield event if isinstance(event, DeploymentEvent) else event.event()
 
     def deployed(self, worker: str) -> None:
         """Note that a Worker's requests follow another deployment from here on."""

@@ -11,10 +11,13 @@ from typing import Any, Self, TypeVar
 
 from gateway.control.explaining import Explained
 from gateway.model.deployment import CodeUpdate, Deployment
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionId
 from gateway.observability.events import RequestEvent, ResetEvent
+from gateway.skew.incident import Incident
 from gateway.store.store import ObjectView
 from gateway.testing.answers import Answer
+from gateway.testing.browsing import Page
 from gateway.testing.client import Client
 from gateway.testing.edge import Edge
 from gateway.testing.workers import Source
@@ -54,6 +57,31 @@ class LoopThread:
         self._runner.close()
 
 
+class SyncPage:
+    """A page and what it asked for; see ``Page``."""
+
+    def __init__(self, page: Page, thread: LoopThread) -> None:
+        self._page = page
+        self._thread = thread
+        self.answer, self.files, self.missing, self.tag = page.answer, page.files, page.missing, page.tag
+
+    def follow(self, path: str, **more: Any) -> SyncPage:
+        """Go on to another page; see ``Page.follow``."""
+        return SyncPage(self._thread.run(self._page.follow(path, **more)), self._thread)
+
+    def request(self, method: str, path: str, **more: Any) -> Answer:
+        """Send what a script of the page sends; see ``Page.request``."""
+        return self._thread.run(self._page.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> Answer:
+        """Send a GET; see ``request``."""
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> Answer:
+        """Send a POST; see ``request``."""
+        return self.request("POST", path, **more)
+
+
 class SyncClient:
     """A client of the edge; see ``Client``."""
 
@@ -88,6 +116,10 @@ class SyncClient:
     def delete(self, path: str = "/", **more: Any) -> Answer:
         """Send a DELETE; see ``request``."""
         return self.request("DELETE", path, **more)
+
+    def load(self, path: str = "/", **more: Any) -> SyncPage:
+        """Load a page with its files; see ``Client.load``."""
+        return SyncPage(self._thread.run(self._client.load(path, **more)), self._thread)
 
 
 class SyncEdge:
@@ -138,10 +170,11 @@ class SyncEdge:
         routes: Sequence[str] | None = None,
         classes: Mapping[str, str] | None = None,
         assignment: str = "sticky",
+        skew: SkewRules | None = None,
         **versions: Source,
     ) -> None:
         """Declare a Worker and its versions; see ``Edge.worker``."""
-        self._edge.worker(name, routes=routes, classes=classes, assignment=assignment, **versions)
+        self._edge.worker(name, routes=routes, classes=classes, assignment=assignment, skew=skew, **versions)
 
     def deploy(
         self,
@@ -208,6 +241,11 @@ class SyncEdge:
     def resets(self) -> list[ResetEvent]:
         """All Durable Objects that went over to another version, in their order."""
         return self._call(lambda: self._edge.resets)
+
+    @property
+    def skew(self) -> list[Incident]:
+        """Version skew that shows in the requests so far; see ``Edge.skew``."""
+        return self._call(lambda: self._edge.skew)
 
     def drawn_since_deployment(self, worker: str) -> list[RequestEvent]:
         """Return a Worker's requests since it was deployed last."""

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 
 from gateway.model.durable_object import AssignmentRule
+from gateway.model.skew_rules import SkewRules
 from gateway.model.version import (
     CommandRuntime,
     UrlRuntime,
@@ -69,6 +70,7 @@ class DeclaredWorker:
     routes: tuple[Route, ...]
     bindings: tuple[ObjectBinding, ...]
     assignment: AssignmentRule
+    skew: SkewRules | None = None
     waiting: list[DeclaredVersion] = field(default_factory=list)
     defined: list[VersionDefinition | VersionSource] = field(default_factory=list)
 
@@ -85,6 +87,7 @@ class DeclaredWorker:
             tuple(one for one in self.defined if isinstance(one, VersionDefinition)),
             assignment=self.assignment,
             bindings=self.bindings,
+            skew=self.skew,
             sources=tuple(one for one in self.defined if isinstance(one, VersionSource)),
         )
 
@@ -95,6 +98,7 @@ def declared_worker(
     routes: Sequence[str],
     classes: Mapping[str, str],
     assignment: str,
+    skew: SkewRules | None = None,
 ) -> DeclaredWorker:
     """Check what a test says of a Worker itself.
 
@@ -114,6 +118,7 @@ def declared_worker(
         (*(_route(worker, pattern) for pattern in routes), implied_route(worker)),
         tuple(_object_binding(worker, class_name, source) for class_name, source in classes.items()),
         AssignmentRule(assignment),
+        skew,
     )
 
 

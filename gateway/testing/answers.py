@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import http_sf
 from multidict import CIMultiDictProxy
@@ -84,6 +84,13 @@ class Answer:
     body: bytes
     url: str
     charset: str = "utf-8"
+
+    def __repr__(self) -> str:
+        """Show what each run with one seed says alike: the address has a port of its own, the fields a date."""
+        decision = self.decision
+        by = "no version" if decision is None else f"{decision.worker}={decision.label} {decision.reason}"
+        at = "" if decision is None or decision.point is None else f" at {decision.point:g}"
+        return f"<Answer {self.status} {urlsplit(self.url).path} by {by}{at}>"
 
     @property
     def decision(self) -> Decision | None:

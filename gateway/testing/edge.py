@@ -62,6 +62,9 @@ class Edge:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._explainer: Explainer | None = None
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} seed={self.seed}>"
+
     # Its life.
 
     async def start(self) -> None:

@@ -20,6 +20,9 @@ class _Matrix:
     def __str__(self) -> str:
         return str(self.case)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.case}>"
+
     def tags(self, worker: str) -> list[str]:
         """Return the versions of a Worker that may answer now.
 

@@ -65,6 +65,9 @@ class SyncPage:
         self._thread = thread
         self.answer, self.files, self.missing, self.tag = page.answer, page.files, page.missing, page.tag
 
+    def __repr__(self) -> str:
+        return repr(self._page)
+
     def follow(self, path: str, **more: Any) -> SyncPage:
         """Go on to another page; see ``Page.follow``."""
         return SyncPage(self._thread.run(self._page.follow(path, **more)), self._thread)
@@ -133,6 +136,9 @@ class SyncEdge:
     def __init__(self, seed: int, workerd: Path | None = None) -> None:
         self._edge = Edge(seed, workerd)
         self._thread: LoopThread | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} seed={self.seed}>"
 
     @property
     def seed(self) -> int:

@@ -17,7 +17,6 @@ from tests.integration.workers_api import workerd
 ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs" / "testing.md"
 README: Final = ROOT / "README.md"
-NAME: Final = "gradual-gateway"
 MODULE: Final = "gateway.testing.plugin"
 
 SHOP: Final = """
@@ -45,6 +44,14 @@ def run(
     pytester: pytest.Pytester, test: str, *arguments: str, mode: str = "auto", head: str = SHOP
 ) -> pytest.RunResult:
     """Run a project of one test file, with warnings as errors."""
+    configure(pytester, mode)
+    pytester.makepyfile(head + test)
+    # Hypothesis would be imported anew for each project, which takes longer than all its tests.
+    return pytester.runpytest_inprocess(*plugin(), "-p", "no:hypothesispytest", *arguments)
+
+
+def configure(pytester: pytest.Pytester, mode: str = "auto") -> None:
+    """Set pytest up as a careful project does."""
     pytester.makepyprojecttoml(
         f"""
         [tool.pytest.ini_options]
@@ -55,14 +62,11 @@ def run(
         gateway_workerd = "{workerd()}"
         """
     )
-    pytester.makepyfile(head + test)
-    # Hypothesis would be imported anew for each project, which takes longer than all its tests.
-    return pytester.runpytest_inprocess(*plugin(), "-p", "no:hypothesispytest", *arguments)
 
 
 def plugin() -> list[str]:
     """Return what loads the plugin; nothing where the package was installed since it has an entry point."""
-    installed = any(point.name == NAME for point in entry_points(group="pytest11"))
+    installed = any(point.value == MODULE for point in entry_points(group="pytest11"))
     return [] if installed else ["-p", MODULE]
 
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import structlog
+
 from gateway.control.catalog import Catalog
+from gateway.errors import StateUnavailable
 from gateway.model.version import VersionId, WorkerName
 from gateway.model.worker import WorkerState
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.relocation import Relocation
 from gateway.runtime.workerd.storage import StoredObject
 from gateway.store.sqlite import SqliteStore
+
+log = structlog.get_logger("gateway.objects")
 
 OwnerOf = Callable[[bytes], VersionId]
 
@@ -55,7 +60,7 @@ class HandingOver:
     async def taking(self, coming: WorkerState, owner_of: OwnerOf) -> AsyncIterator[list[HandedOver]]:
         """Bring the objects here while the body makes it final; what it raises sends them back.
 
-        The giver's requests wait meanwhile.
+        The giver's requests wait meanwhile. Once it is final nothing is raised: the objects are here.
         """
         givers = self.givers(coming)
         async with contextlib.AsyncExitStack() as held:
@@ -73,7 +78,17 @@ class HandingOver:
                     await self._take(key, coming.name, giver, back.__getitem__, {})
                 raise
             for key, giver in givers.items():
-                await self._store.delete_class(giver, key)
+                await self._forget(giver, key)
+        # They call the giver's versions, by the tables that they started with.
+        users = {one for giver in set(givers.values()) for one in self._fleet.binding(giver)}
+        await asyncio.gather(*(self._fleet.restart(one) for one in sorted(users)))
+
+    async def _forget(self, giver: WorkerName, key: str) -> None:
+        """Forget what the database knows of a class under a Worker that has it no more; if not now, at a start."""
+        try:
+            await self._store.delete_class(giver, key)
+        except StateUnavailable as error:
+            log.error("objects.not_forgotten", worker=giver, class_key=key, error=error.message)
 
     def _running(self, worker: WorkerName) -> list[VersionId]:
         return [one for one, (version, _) in self._fleet.running.items() if version.worker == worker]
@@ -117,11 +132,19 @@ class HandingOver:
     async def reclaim(self, owner_of: Callable[[WorkerName, str, bytes], VersionId | None]) -> None:
         """Bring objects that lie under another Worker than their namespace's to where they belong, at a start."""
         owners = dict(self._namespaces())
+        await self._forget_left(owners)
         for worker in await asyncio.to_thread(self._folders):
             for key in await asyncio.to_thread(self._keys, worker):
                 owner = owners.get(key)
                 if owner is not None and owner != worker:
                     await self._take(key, worker, owner, _certain(owner_of, owner, key), {})
+
+    async def _forget_left(self, owners: Mapping[str, WorkerName]) -> None:
+        for worker, key in self._store.load_class_names():
+            record = self._catalog.workers.get(worker)
+            # Without a state it was never uploaded: what looks like a key is a class's name in the configuration.
+            if record is not None and record.state is not None and owners.get(key, worker) != worker:
+                await self._forget(worker, key)
 
     def _namespaces(self) -> Iterator[tuple[str, WorkerName]]:
         for record in self._catalog.workers.values():

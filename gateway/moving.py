@@ -224,8 +224,8 @@ class ObjectMoves:
 
     async def _learn_from_disk(self, worker: WorkerName) -> None:
         """Learn of the objects that a process used before it fell and could tell."""
-        for version_id in self._fleet.unseen & set(self._catalog.record(worker).versions):
-            self._fleet.unseen.discard(version_id)
+        for version_id in [one for one, name in self._fleet.unseen.items() if name == worker]:
+            self._fleet.unseen.pop(version_id, None)
             table = self._facts.owners(worker)
             for one in await asyncio.to_thread(self._lying, worker, version_id):
                 # Else it is a stray: what a call by `ctx.exports` or a left alarm leaves where the object is not.
@@ -439,8 +439,9 @@ class ObjectMoves:
         return {one.unique_key for record in records if record.state for one in record.state.namespaces}
 
     async def delete_worker(self, worker: WorkerName) -> None:
-        """Delete all objects of a Worker."""
+        """Delete all objects of a Worker, whose processes have ended."""
         self._facts.tables.pop(worker, None)
+        self._fleet.forget(worker)
         await asyncio.to_thread(self._fleet.storage(worker).remove_all)
 
 

@@ -219,6 +219,10 @@ class SqliteStore:
         """Return the key of a class, if it has one."""
         return await self._later(_find_class_key, worker, class_name)
 
+    def load_class_names(self) -> list[tuple[WorkerName, str]]:
+        """Return Worker and class of all classes; of one on workerd its namespace's unique key."""
+        return self._now(_load_class_names)
+
     def load_objects(self, class_key: int) -> list[LoadedObject]:
         """Return all objects of a class."""
         return self._now(_load_objects, class_key)
@@ -522,6 +526,10 @@ def _write_objects(db: sqlite3.Connection, rows: Sequence[ObjectRow], moves: Seq
 
 def _write_running(db: sqlite3.Connection, moved: Sequence[RunningRow]) -> None:
     db.executemany("UPDATE objects SET running = ? WHERE class = ? AND id = ?", moved)
+
+
+def _load_class_names(db: sqlite3.Connection) -> list[tuple[WorkerName, str]]:
+    return [(WorkerName(worker), name) for worker, name in db.execute("SELECT worker, class FROM classes")]
 
 
 def _delete_class(db: sqlite3.Connection, worker: WorkerName, class_name: str) -> None:

@@ -8,7 +8,7 @@ import urllib.request
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 from urllib.parse import urlencode
 
 from gateway.runtime.workerd.binary import this_platform
@@ -106,10 +106,18 @@ OBJECTS: Final = (VERSION, objects("COUNTER", "Counter"), objects("PLAIN", "Plai
 NEW_CLASSES: Final[Json] = {"new_tag": "v1", "new_sqlite_classes": ["Counter"], "new_classes": ["Plain"]}
 
 
+class Controlled(Protocol):
+    """A gateway whose API can be reached."""
+
+    @property
+    def control(self) -> str:
+        """Base URL of its control plane."""
+
+
 class WorkersApi:
     """The ``/client/v4`` of a gateway."""
 
-    def __init__(self, edge: EdgeProcess) -> None:
+    def __init__(self, edge: Controlled) -> None:
         self._edge = edge
 
     def call(

@@ -23,7 +23,7 @@ from gateway.runtime.processes import Processes
 from gateway.runtime.workerd.binary import WorkerdBinary
 from gateway.runtime.workerd.compatibility import clamp_compatibility_date
 from gateway.runtime.workerd.config import DEBUG, SOCKETS, ForeignNamespace, ProcessPlan
-from gateway.runtime.workerd.control import Control, ProcessFailed, call, open_calls
+from gateway.runtime.workerd.control import Control, call, open_calls
 from gateway.runtime.workerd.process import WorkerdProcess, default_flag
 from gateway.runtime.workerd.storage import ObjectStorage
 from gateway.runtime.workerd.tables import OwnerTable, split_to_json
@@ -94,7 +94,7 @@ class Fleet:
         self.locks: defaultdict[WorkerName, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held while a Worker's objects move; its processes do not start meanwhile."""
 
-        self.unseen: set[VersionId] = set()
+        self.unseen: dict[VersionId, WorkerName] = {}
         """Versions whose process fell: what it had touched since the last question only its folder knows."""
 
         self.running: dict[VersionId, tuple[Version, WorkerdProcess]] = {}
@@ -248,8 +248,14 @@ class Fleet:
 
     def ended(self, version_id: VersionId) -> None:
         """Know that a version's process is no more."""
-        if self.running.pop(version_id, None) is not None:
-            self.unseen.add(version_id)
+        ended = self.running.pop(version_id, None)
+        if ended is not None:
+            self.unseen[version_id] = ended[0].worker
+
+    def forget(self, worker: WorkerName) -> None:
+        """Know that a Worker is no more: nobody asks what its versions have touched."""
+        for version_id in [one for one, name in self.unseen.items() if name == worker]:
+            del self.unseen[version_id]
 
     def _plan(
         self,
@@ -331,15 +337,19 @@ class Fleet:
                 class_name = str(binding.options["class_name"])
                 script = WorkerName(str(binding.options.get("script_name") or version.worker))
                 if script != version.worker:
-                    found[binding.name] = ForeignNamespace(script, self._foreign_key(script, class_name))
+                    found[binding.name] = self._others(script, class_name)
                 elif class_name not in own:
                     found[binding.name] = self._given_away(version.worker, class_name)
         return found
 
-    def _foreign_key(self, worker: WorkerName, class_name: str) -> str:
+    def _others(self, worker: WorkerName, class_name: str) -> ForeignNamespace:
+        """Return where a class is that another Worker has, or has handed over: a binding follows its namespace."""
         for namespace in self.facts.namespaces(worker):
             if namespace.class_name == class_name:
-                return namespace.unique_key
+                return ForeignNamespace(worker, namespace.unique_key)
+        given_away = self._given_away(worker, class_name)
+        if given_away.worker:
+            return given_away
         raise InvalidCode(f"Worker {worker!r} has no Durable Object class {class_name!r} that could be bound")
 
     def _given_away(self, worker: WorkerName, class_name: str) -> ForeignNamespace:
@@ -362,9 +372,17 @@ class Fleet:
             bound = {one.worker for one in foreign.values()}
             if changed in bound and table is not None:
                 await self.control(version.id).follow({changed: self.table_json(table)})
-        except ProcessFailed as error:
-            # It is told all of it when it is started again.
+        except GatewayError as error:
+            # It is told all of it when it is started again; what changed stays, whoever could not be told.
             log.warning("version.not_told", worker=version.worker, version=version.label, error=error.message)
+
+    def binding(self, worker: WorkerName) -> list[VersionId]:
+        """Return the running versions of other Workers that bind a Durable Object class of this one."""
+        return [
+            version_id
+            for version_id, (version, _) in self.running.items()
+            if version.worker != worker and _binds_classes_of(version, worker)
+        ]
 
     async def listen_to_tail(self, version_id: VersionId, *, listening: bool) -> None:
         """Let a process send all of its finished invocations, or only those that failed."""
@@ -382,6 +400,15 @@ class Fleet:
         message = {"cron": cron, "scheduledTime": scheduled_time_ms}
         answer = await call(self.sockets(version_id)["events"], message, seconds=15 * 60.0)
         return str(answer["outcome"])
+
+
+def _binds_classes_of(version: Version, worker: WorkerName) -> bool:
+    runtime = version.runtime
+    assert isinstance(runtime, WorkerdRuntime)  # noqa: S101 - only such are in the fleet
+    return any(
+        one.kind == "durable_object_namespace" and one.options.get("script_name") == worker
+        for one in runtime.bindings
+    )
 
 
 def _date(text: str) -> date:

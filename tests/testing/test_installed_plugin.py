@@ -14,6 +14,22 @@ from tests.testing.projects import README, ROOT, examples
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
+NAMED = """
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import gateway
+import gateway.testing.plugin
+
+
+def test_named(pytestconfig):
+    (point,) = (one for one in entry_points(group="pytest11") if one.dist.name == "gradual-gateway")
+    assert point.name == "pytest-gradual-gateway"
+    assert pytestconfig.pluginmanager.get_plugin(point.name) is gateway.testing.plugin
+    assert "site-packages" in Path(gateway.__file__).parts
+"""
+
+
 def in_environment(python: Path, *arguments: str, folder: Path) -> str:
     """Run a module of an environment, and return what it printed."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
@@ -52,8 +68,12 @@ def test_the_examples_run_where_only_our_wheel_and_pytest_are_installed(tmp_path
     coroutines, plain = examples()
     (project / "test_readme.py").write_text(readme, "utf-8")
     (project / "test_plain.py").write_text(plain, "utf-8")
-    assert "4 passed" in in_environment(python, "pytest", "-q", "-W", "error", folder=project)
+    (project / "test_named.py").write_text(NAMED, "utf-8")
+    assert "5 passed" in in_environment(python, "pytest", "-q", "-W", "error", folder=project)
+    without = in_environment(python, "pytest", "-p", "no:pytest-gradual-gateway", "--markers", folder=project)
+    assert "version_matrix" not in without
+    assert "version_matrix" in in_environment(python, "pytest", "--markers", folder=project)
 
     in_environment(python, "pip", "install", "-q", "pytest-asyncio", folder=project)
     (project / "test_coroutines.py").write_text(coroutines, "utf-8")
-    assert "9 passed" in in_environment(python, "pytest", "-q", folder=project)
+    assert "10 passed" in in_environment(python, "pytest", "-q", folder=project)

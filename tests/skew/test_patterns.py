@@ -308,6 +308,245 @@ PATTERNS: Final[dict[str, tuple[str, list[Seen | Deploy], list[str]]]] = {
         [SPLIT, page("v1", address="192.0.2.7"), script("v1", "/v1.js"), script("v2", "/v1.js", 404)],
         [],
     ),
+    # Caches and reloads
+    "page of which the browser has all files": (
+        "R82", [SPLIT, page("v1"), page("v2", "/b"), page("v1", "/c")], [],
+    ),
+    "reload of a page that broke, and is whole now": (
+        "R24",
+        [SPLIT, page("v1"), script("v2", "/v1.js", 404), page("v2"), script("v2", "/v2.js")],
+        [FILE + " ~file ~session", NO_KEY],
+    ),
+    "page that its own version confirms with 304": (
+        "R82",
+        [SPLIT, page("v1"), page("v1", "/", 304, type_=""), script("v1", "/v1.js"), script("v2", "/v1.js", 404)],
+        [FILE + " ~session", NO_KEY],
+    ),
+    "page from the cache for the way back, which loads one more file": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/late-1.js"), page("v2", "/b", referred="/"),
+            script("v2", "/late-1.js", 404),
+        ],
+        [
+            "asset_skew no-key v1>v2 /late-1.js ~session", "session_skew no-key v1>v2 x2 ~session",
+        ],
+    ),
+    "style that stands in a cache names a font": (
+        "R82",
+        [
+            SPLIT, get("v1", "/s.css", type_=CSS, fetch_dest="style", page="/"), get("v1", "/f.woff2", type_=FONT),
+            get("v2", "/f.woff2", 404, fetch_dest="font", page="/s.css", wait=600.0),
+        ],
+        ["asset_skew no-key v1>v2 /f.woff2 ~session", NO_KEY],
+    ),
+    # Tabs
+    "two tabs at two addresses, each asks its own version": (
+        "R37",
+        [
+            SPLIT, page("v1", "/a"), page("v2", "/b"),
+            script("v1", "/v1.js", page="/a"), script("v2", "/v2.js", page="/b"),
+        ],
+        [],
+    ),
+    "two tabs at two addresses, one breaks": (
+        "R82",
+        [
+            SPLIT, page("v1", "/a"), page("v2", "/b"), script("v1", "/v1.js", page="/a"),
+            script("v2", "/v1.js", 404, page="/a"),
+        ],
+        [FILE + " ~session", NO_KEY],
+    ),
+    "two people behind one address with the same browser": (
+        "R82",
+        [
+            SPLIT, page("v1", session_cookie="ann"), page("v2", session_cookie="bob"),
+            script("v1", "/v1.js", session_cookie="ann"), script("v2", "/v2.js", session_cookie="bob"),
+        ],
+        [],
+    ),
+    # Bots and programs
+    "scanner that tries paths": (
+        "R44",
+        [
+            SPLIT, get("v1", "/wp-login.php", 404), get("v2", "/.env", 404), get("v1", "/admin/app.js", 404),
+            get("v2", "/admin/app.js", 404), get("v2", "/.well-known/security.txt", 404),
+        ],
+        [],
+    ),
+    "crawler that names a page it never loaded": (
+        "R82",
+        [SPLIT, script("v1", "/v1.js"), page("v1"), get("v2", "/v1.js", 404, page="/a")],
+        [],
+    ),
+    "monitor that asks for one page again and again": (
+        "R44", [SPLIT, *[get("v1", "/", type_=HTML), get("v2", "/", type_=HTML)] * 5], [],
+    ),
+    "program that loads files without Sec-Fetch fields, from another host": (
+        "R84",
+        [
+            SPLIT, get("v1", "/", type_=HTML), get("v1", "/v1.js", type_=JS),
+            get("v2", "/v1.js", 404, host="cdn.localhost"),
+        ],
+        [],
+    ),
+    # Real 404s
+    "file that no version has, with a page that is no page": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v2", "/typo.js", 404, type_=HTML), page("v2"),
+            script("v1", "/typo.js", 404, type_=HTML),
+        ],
+        [NO_KEY],
+    ),
+    "404 page of a version that asks for its script elsewhere": (
+        "R82",
+        [SPLIT, script("v1", "/v1.js"), page("v1", "/nope", 404), script("v2", "/v1.js", 404, page="/nope")],
+        [FILE + " ~session", NO_KEY],
+    ),
+    "three versions, of which the page's own has the file": (
+        "R82",
+        [
+            deploy(v1=34, v2=33, v3=33), page("v1"), script("v3", "/v1.js", 404), script("v1", "/v1.js"),
+            script("v2", "/v1.js", 404),
+        ],
+        [
+            "asset_skew no-key v1>v2 /v1.js ~session", "asset_skew no-key v1>v3 /v1.js ~session",
+            "session_skew no-key v1>v2 ~session", "session_skew no-key v1>v3 ~session",
+        ],
+    ),
+    "three versions, of which two share the file": (
+        "R82",
+        [deploy(v1=34, v2=33, v3=33), page("v1"), script("v3", "/v1.js"), script("v1", "/v1.js")],
+        ["session_skew no-key v1>v3 ~session"],
+    ),
+    # Service workers
+    "service worker that looks for its own update": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/sw.js", fetch_dest="serviceworker"),
+            script("v2", "/sw.js", 404, fetch_dest="serviceworker", page=None, referer=""),
+        ],
+        ["asset_skew no-key v1>v2 /sw.js ~page ~session"],
+    ),
+    "service worker that both versions have": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/sw.js", fetch_dest="serviceworker"),
+            script("v2", "/sw.js", fetch_dest="serviceworker", page=None, referer=""),
+        ],
+        [],
+    ),
+    "service worker that passes a page's request on": (
+        "R82",
+        [SPLIT, page("v1"), script("v1", "/v1.js"), call("v2", "/v1.js", 404, fetch_dest="script")],
+        [FILE + " ~session", NO_KEY],
+    ),
+    # Redirects
+    "page behind a redirect of the other version": (
+        "R82",
+        [SPLIT, page("v1", "/old", 302, type_=""), page("v2"), script("v2", "/v2.js")],
+        [],
+    ),
+    "page behind a redirect, whose script is asked for elsewhere": (
+        "R82",
+        [
+            SPLIT, page("v2", "/old", 302, type_=""), page("v1"), script("v1", "/v1.js"),
+            script("v2", "/v1.js", 404),
+        ],
+        [FILE + " ~session", NO_KEY],
+    ),
+    "redirect of a file to where only the page's version has it": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/v1.js", 302), script("v1", "/hashed.js"),
+            script("v1", "/v1.js", 302), script("v2", "/hashed.js", 404),
+        ],
+        ["asset_skew no-key v1>v2 /hashed.js ~session", NO_KEY],
+    ),
+    "form that is answered with its page, whose script is missing": (
+        "R82",
+        [
+            SPLIT, script("v1", "/v1.js"), page("v1", "/send", method="POST", **COOKIE),
+            script("v2", "/v1.js", 404, page="/send", **COOKIE),
+        ],
+        [FILE, "session_skew no-key v1>v2"],
+    ),
+    # CORS
+    "font by CORS, with the page's address": (
+        "R82",
+        [
+            SPLIT, page("v1"), get("v1", "/f.woff2", type_=FONT),
+            get("v2", "/f.woff2", 404, fetch_dest="font", fetch_mode="cors", origin=ORIGIN, page="/"),
+        ],
+        ["asset_skew no-key v1>v2 /f.woff2 ~session", NO_KEY],
+    ),
+    "module by CORS that tells its origin alone": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/v1.js"),
+            script("v2", "/v1.js", 404, fetch_mode="cors", origin=ORIGIN, page=None, referer=""),
+        ],
+        [FILE + " ~page ~session"],
+    ),
+    "call from a page of another site": (
+        "R27",
+        [
+            SPLIT, page("v1"),
+            call("v2", "/api", 403, page=None, referer="https://other.example/", origin="https://other.example"),
+        ],
+        [],
+    ),
+    "script that another site embeds": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v1", "/widget.js"),
+            script("v2", "/widget.js", 404, page=None, referer="https://other.example/blog"),
+        ],
+        [],
+    ),
+    "preflight, then the call it asked for": (
+        "R27",
+        [
+            SPLIT, page("v1"), call("v2", "/api", 204, method="OPTIONS", origin=ORIGIN),
+            call("v1", "/api", method="PUT", origin=ORIGIN),
+        ],
+        [],
+    ),
+    # Prefetch
+    "prefetched page whose script is asked for when it is shown": (
+        "R82",
+        [
+            SPLIT, page("v1"), script("v2", "/v2.js"), page("v2", "/next", referred="/"),
+            script("v1", "/v2.js", 404, page="/next"),
+        ],
+        ["asset_skew no-key v2>v1 /v2.js ~session", "session_skew no-key v1>v2 x3 ~session"],
+    ),
+    "preloaded script of the page's own version": (
+        "R82", [SPLIT, page("v1"), script("v1", "/v1.js"), script("v1", "/v1.js", fetch_mode="cors")], [],
+    ),
+    "prefetched file that no version has": (
+        "R82",
+        [
+            SPLIT, page("v1"), get("v2", "/next.js", 404, fetch_dest="empty", fetch_mode="no-cors", page="/"),
+            get("v1", "/next.js", 404, fetch_dest="empty", fetch_mode="no-cors", page="/"),
+        ],
+        [NO_KEY],
+    ),
+    # Frames and streams
+    "frame of the other version with files of its own": (
+        "R24",
+        [
+            SPLIT, page("v1"), page("v2", "/frame", fetch_dest="iframe", referred="/"),
+            script("v2", "/v2.js", page="/frame"),
+        ],
+        [NO_KEY],
+    ),
+    "events of the other version": (
+        "R84",
+        [SPLIT, page("v1"), call("v2", "/events", type_="text/event-stream", accept="text/event-stream")],
+        [NO_KEY],
+    ),
     # Keys, overrides, version URLs
     "page without key, file with key": (
         "R42",

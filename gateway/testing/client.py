@@ -16,6 +16,7 @@ from gateway.testing.browsing import Page, load_page
 KEY: Final = "Cloudflare-Workers-Version-Key"
 OVERRIDES: Final = "Cloudflare-Workers-Version-Overrides"
 COHORT: Final = "Cloudflare-Workers-Cohort"
+SIGNALS: Final = (KEY, OVERRIDES, COHORT)
 USER_AGENT: Final = "User-Agent"
 TIMEOUT_SECONDS: Final = 60.0
 
@@ -32,6 +33,10 @@ class Client:
         self.base_url = base_url
         self.headers = dict(headers)
         self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        signals = "".join(f" {name}: {self.headers[name]}" for name in SIGNALS if name in self.headers)
+        return f"<{type(self).__name__}{signals}>"
 
     @property
     def session(self) -> aiohttp.ClientSession:

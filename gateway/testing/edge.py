@@ -389,8 +389,8 @@ class Edge:
     def skew(self) -> list[Incident]:
         """Version skew that shows in the requests so far, in the order in which it was seen first.
 
-        Every request that has ended is looked at: nothing is passed over as in a flood of live traffic, and the
-        same requests give the same incidents.
+        Every request that has ended is looked at, as one has whose answer was read: nothing is passed over
+        as in a flood of live traffic, and the same requests give the same incidents.
         """
         return self._skew.incidents()
 

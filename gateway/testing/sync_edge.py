@@ -92,6 +92,9 @@ class SyncClient:
         self._client = client
         self._thread = thread
 
+    def __repr__(self) -> str:
+        return repr(self._client)
+
     def request(self, method: str, path: str, **more: Any) -> Answer:
         """Send a request and return its answer, read to the end; arguments as those of ``Client.request``."""
         return self._thread.run(self._client.request(method, path, **more))

@@ -42,13 +42,18 @@ def told(edge, request):
         file.writelines(line("reset", still(one._asdict())) for one in edge.resets)
 
 
+@pytest.fixture
+def visitor(shop):
+    return shop.client(key="ann")
+
+
 @shop_matrix
-def test_pages(shop, matrix):
+def test_pages(shop, visitor, matrix):
     pages = [shop.client().load("/") for _ in range(8)]
     matrix.switch()
     for page in pages:
         page.get("/api/products")
-    buy(shop.client(key="ann"), lambda: None)
+    buy(visitor, lambda: None)
     assert_no_skew(shop)
 
 
@@ -115,6 +120,7 @@ def test_a_suite_says_the_same_with_the_same_seed(
         assert kind in runs[0].events
     assert "incidents of version skew in" in runs[0].printed
     assert "<Answer 502 /worker/user-" in runs[0].printed
+    assert "visitor = <Client Cloudflare-Workers-Version-Key: ann>" in runs[0].printed
     for run in runs[1:]:
         assert run.events == runs[0].events
         assert run.printed == runs[0].printed

@@ -260,10 +260,6 @@ class Gateway:
         if self.settings.path is not None:
             self.edge.spawn(self._watch(self.settings.path))
         self._write_run_file()
-        # What was built until now stays: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_ALLOCATIONS)
 
     async def close(self) -> None:
         """Drain, end all versions, and let go of the state."""
@@ -583,6 +579,10 @@ async def _serve(settings: Settings, file_stamp: FileStamp | None) -> None:
         loop.add_signal_handler(number, stopping.set)
     try:
         await gateway.start()
+        # What was built until now stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_ALLOCATIONS)
         print(welcome(gateway), flush=True)
         await stopping.wait()
         log.info("gateway.stopping")

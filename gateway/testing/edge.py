@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -19,8 +18,10 @@ from multidict import CIMultiDict
 from gateway.assembly import Gateway
 from gateway.control.deployments import WantedShare
 from gateway.control.explaining import Explained, Explainer
+from gateway.control.faults import check_named
 from gateway.errors import GatewayError
 from gateway.model.deployment import CodeUpdate, Deployment
+from gateway.model.fault import Fault, fault_from
 from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionId, WorkerName
 from gateway.observability.events import RequestEvent, ResetEvent
@@ -100,8 +101,7 @@ class Edge:
             )
         )
         stack.push_async_callback(gateway.close)
-        with _collector_untouched():
-            await gateway.start()
+        await gateway.start()
         stack.push_async_callback(self._close_clients)
         self._record.listen(gateway.observing.bus)
         self._explainer = Explainer(lambda: gateway.edge.table, gateway.objects.peek, self.seed)
@@ -285,6 +285,27 @@ class Edge:
                     remedy=f"Declare it first: edge.worker({worker!r}, {tag}=…).",
                 )
 
+    # Faults.
+
+    async def fault(self, kind: str, /, **fields: object) -> Fault:
+        """Let something go wrong on purpose: ``await edge.fault("latency", ms=300, worker="shop", version="v2")``.
+
+        Args:
+            kind, fields: As docs/faults.md tells them.
+
+        Raises:
+            InvalidFault: A field is wrong, or names a Worker or version that is not there.
+        """
+        await self.start()
+        gateway = self._running()
+        fault = fault_from({"kind": kind, **fields})
+        check_named(fault, gateway.catalog)
+        return gateway.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
+        self._running().faults.clear()
+
     # How it is reached.
 
     @property
@@ -448,20 +469,3 @@ class Edge:
         fields = {**self._signals(None, key, override, cohort), **(headers or {})}
         whole = self.url + url if url.startswith("/") else url
         return self._explainer.explain(whole, list(fields.items()), count)
-
-
-@contextmanager
-def _collector_untouched() -> Iterator[None]:
-    """Undo what a gateway sets for a process of its own: here it is one of many, and must be collected.
-
-    What is there already is frozen meanwhile, so that the gateway's one collection need not walk all of it.
-    """
-    threshold, others_froze = gc.get_threshold(), gc.get_freeze_count() > 0
-    if not others_froze:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        gc.set_threshold(*threshold)
-        if not others_froze:
-            gc.unfreeze()

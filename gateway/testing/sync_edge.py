@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 
 from gateway.control.explaining import Explained
 from gateway.model.deployment import CodeUpdate, Deployment
+from gateway.model.fault import Fault
 from gateway.model.skew_rules import SkewRules
 from gateway.model.version import VersionId
 from gateway.observability.events import RequestEvent, ResetEvent
@@ -200,6 +201,14 @@ class SyncEdge:
     def deploy_shares(self, worker: str, percentages: Mapping[str, float]) -> Deployment:
         """Deploy versions of a Worker; see ``Edge.deploy_shares``."""
         return self._run(self._edge.deploy_shares(worker, percentages))
+
+    def fault(self, kind: str, /, **fields: object) -> Fault:
+        """Let something go wrong on purpose; see ``Edge.fault``."""
+        return self._run(self._edge.fault(kind, **fields))
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
+        self._call(self._edge.clear_faults)
 
     def check_tags(self, worker: str, tags: Iterable[str]) -> None:
         """Check that a Worker has versions of these tags; see ``Edge.check_tags``."""

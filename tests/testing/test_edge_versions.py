@@ -15,10 +15,12 @@ import structlog
 from aiohttp import web
 
 from gateway.errors import PercentagesDoNotAddUp
+from gateway.model.fault import InvalidFault
 from gateway.testing import (
     Bundle,
     Edge,
     EdgeMisused,
+    SyncEdge,
     assert_each_object_reset_at_most,
     assert_split,
     assert_version,
@@ -360,6 +362,33 @@ async def test_the_wrong_version_is_told_with_its_reason(edge: Edge) -> None:
     assert "ignored override:unknown-version" in str(caught.value)
     with pytest.raises(AssertionError, match=r"no version gave this answer .*status 404"):
         assert_version(await edge.client().get(), "v1")
+
+
+async def test_faults_are_made_and_taken_away(edge: Edge) -> None:
+    """Issue D, faults: seeded and by version in tests too; a misspelt one is refused."""
+    edge.worker("shop", v1=shop("v1"), v2=shop("v2"))
+    await edge.deploy("shop", v1=50, v2=50)
+    await edge.fault("status", status=500, worker="shop", version="v2", share=50)
+    client = edge.client()
+    answers = [await client.get() for _ in range(100)]
+
+    failed = {answer.tag for answer in answers if answer.status == 500}
+    assert failed == {"v2"}
+    assert {request.fault for request in edge.requests if request.status == 500} == {"status-1"}
+    edge.clear_faults()
+    assert {(await client.get()).status for _ in range(20)} == {200}
+    with pytest.raises(InvalidFault, match="v9"):
+        await edge.fault("hang", worker="shop", version="v9")
+
+
+def test_faults_of_a_plain_test() -> None:
+    """The same without ``await``."""
+    with SyncEdge(1) as edge:
+        edge.worker("shop", v1=shop("v1"))
+        edge.deploy("shop", v1=100)
+        assert edge.fault("status", status=418, times=1).name == "status-1"
+        assert [edge.client().get().status for _ in range(2)] == [418, 200]
+        edge.clear_faults()
 
 
 async def test_an_edge_leaves_the_process_as_it_was() -> None:

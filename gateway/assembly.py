@@ -27,6 +27,7 @@ from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
 from gateway.control.api.faults import fault_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
+from gateway.control.api.scenarios import scenario_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.api.skew import SkewParts, skew_routes
 from gateway.control.catalog import Catalog, WorkerRecord
@@ -74,6 +75,7 @@ from gateway.settings import Address, Settings, WorkerSettings
 from gateway.skew.reading import deployment_known
 from gateway.skew.watching import SkewWatch
 from gateway.sources import Sources
+from gateway.staging.scenarios import Scenarios, StageParts
 from gateway.store.modules import ModuleStore
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
@@ -215,6 +217,17 @@ class Gateway:
             clock=time.time,
         )
         self._explainer = Explainer(lambda: self.edge.table, self.objects.peek, settings.seed)
+        self._scenarios = Scenarios(
+            StageParts(
+                catalog=self.catalog,
+                deployments=self.deployments,
+                bus=self.observing.bus,
+                edge_address=lambda: self.address,
+                reseed=self.edge.reseed,
+                rules_of=lambda worker: self.settings.skew_rules(worker),  # noqa: PLW0108 - settings change
+                moves_told=self.observing.moves_told,
+            )
+        )
         self._site: web.AppRunner | None = None
         self._applying = asyncio.Lock()
         self.address = Address("", 0)
@@ -265,6 +278,7 @@ class Gateway:
         """Drain, end all versions, and let go of the state."""
         with contextlib.suppress(OSError):
             self._run_file.unlink(missing_ok=True)
+        await self._scenarios.close()
         await self.data_plane.drain()
         await self._pusher.close()
         self.observing.close()
@@ -334,7 +348,8 @@ class Gateway:
             logpush=LogpushJobs(self._store, self._pusher, self._logpush_folder),
         )
         faults = fault_routes(self.faults, self.catalog)
-        more = [*crons, *faults, *self._observation_routes(), *cloudflare_routes(cloudflare)]
+        scenarios = scenario_routes(self._scenarios.play)
+        more = [*crons, *faults, *self._observation_routes(), *scenarios, *cloudflare_routes(cloudflare)]
         self._site = web.AppRunner(make_app(parts, more), access_log=None)
         await self._site.setup()
         listen = self.settings.control.listen

@@ -52,8 +52,13 @@ class Place:
         found = dict(self.entries())
         for name, place in found.items():
             if name not in known:
-                place.wrong("no such key", f"Known here: {', '.join(known)}.")
+                place.wrong("no such key", f"{_meant(name, known)}Known here: {', '.join(known)}.")
         return found
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a list stands here."""
+        return isinstance(self.node, yaml.SequenceNode)
 
     def items(self) -> list[Place]:
         """Return the items of a list."""
@@ -131,3 +136,12 @@ class Place:
     def shown(self) -> str:
         """Return what stands here, for an error."""
         return repr(self.node.value) if isinstance(self.node, yaml.ScalarNode) else "what stands here"
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    """Return a question after the key that was likely meant, or nothing."""
+    # Only a mistake needs it, and most commands meet none.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    close = get_close_matches(name, list(known), 1)
+    return f"Do you mean {close[0]!r}? " if close else ""

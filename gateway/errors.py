@@ -24,6 +24,8 @@
     ├── InvalidCron               a cron expression that cannot be read (Cloudflare's 10100)
     ├── InvalidCode               an upload that workerd does not start (Cloudflare's 10021)
     ├── RuntimeUnavailable        there is no workerd to run versions on
+    ├── ScenarioUnderWay          one scenario at a time
+    ├── ScenarioBrokenOff         the gateway stops in the middle of one
     ├── BadRequest                an API request that cannot be understood
     └── Forbidden                 an API request that a foreign page could have made
 """
@@ -79,7 +81,7 @@ class ConfigError(GatewayError):
 
     def __init__(self, path: Path, line: int, key: str, problem: str, *, remedy: str) -> None:
         super().__init__(f"{path}:{line}: {key}: {problem}", remedy=remedy)
-        self.path, self.line, self.key = path, line, key
+        self.path, self.line, self.key, self.problem = path, line, key, problem
 
 
 class StateInUse(GatewayError):
@@ -280,6 +282,29 @@ class RuntimeUnavailable(GatewayError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, remedy="Install it with: gateway setup workerd")
+
+
+class ScenarioUnderWay(GatewayError):
+    """A gateway plays one scenario at a time: two would share its deployments and its draws."""
+
+    status, code, fault = 409, 90_150, "client"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"scenario {name!r} is under way on this gateway",
+            remedy="Wait until it has ended, or run yours on an edge of its own: gateway test FILE -c CONFIG.",
+        )
+
+
+class ScenarioBrokenOff(GatewayError):
+    """The gateway was told to stop while a scenario was under way."""
+
+    status, code, fault = 503, 90_152, "client"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"scenario {name!r} was broken off, for the gateway stops", remedy="Play it again once it runs."
+        )
 
 
 class BadRequest(GatewayError):

@@ -71,6 +71,7 @@ class Observing:
         )
         self.bus.on_change = self.listen
         self._listened: frozenset[WorkerName] = frozenset()
+        self._telling = 0
 
     def listen(self) -> None:
         """Let processes tell of every invocation where somebody wants to hear of it, and only there."""
@@ -145,12 +146,26 @@ class Observing:
         record = self._catalog.record(worker)
         classes = {one.unique_key: one.class_name for one in (record.state.namespaces if record.state else ())}
         number = record.active.number if record.active else 0
+        self._telling += 1
         self._spawn(self._tell_moves(worker, classes, moves, number))
+
+    async def moves_told(self) -> None:
+        """Wait until all moves of objects that happened were told."""
+        while self._telling:
+            await asyncio.sleep(0)
 
     async def _tell_moves(
         self, worker: WorkerName, classes: Mapping[str, str], moves: Sequence[Displaced], number: int
     ) -> None:
         """A deployment can move a million objects: requests go on between."""
+        try:
+            await self._publish_moves(worker, classes, moves, number)
+        finally:
+            self._telling -= 1
+
+    async def _publish_moves(
+        self, worker: WorkerName, classes: Mapping[str, str], moves: Sequence[Displaced], number: int
+    ) -> None:
         for position, move in enumerate(moves):
             if position % MOVES_AT_ONCE == MOVES_AT_ONCE - 1:
                 await asyncio.sleep(0)

@@ -23,8 +23,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.routing": frozenset(),
     # What-if: made-up traffic through the real routing, for the terminal alone.
     "gateway.simulation": frozenset({"gateway.routing"}),
-    # What differs between two versions' answers, for the terminal alone.
+    # What differs between two versions' answers.
     "gateway.comparison": frozenset({"gateway.routing"}),
+    # Declared scenarios: read, played on a stage behind a Protocol, judged, told.
+    "gateway.scenarios": frozenset({"gateway.config_place", "gateway.routing", "gateway.comparison"}),
     # Facts in, incidents out; `reading` and `watching` alone know where the facts come from.
     "gateway.skew": frozenset({"gateway.routing", "gateway.observability"}),
     "gateway.settings": frozenset({"gateway.routing"}),
@@ -44,7 +46,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.store": frozenset({"gateway.observability", "gateway.routing"}),
     "gateway.proxy": frozenset({"gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime"}),
     "gateway.control": frozenset(
-        {"gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime", "gateway.skew"}
+        {
+            "gateway.routing", "gateway.observability", "gateway.store", "gateway.runtime", "gateway.skew",
+            "gateway.scenarios",
+        }
     ),
     # What `assembly` joins is more than one file: each of these joins some of the parts for one purpose.
     "gateway.live": frozenset({"gateway.routing", "gateway.observability", *JOINED, "gateway.moving"}),
@@ -55,18 +60,22 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.deeds": frozenset({*JOINED, "gateway.moving"}),
     # Tells events and counters what happens in each of the parts.
     "gateway.observing": frozenset({"gateway.observability", *JOINED}),
+    # The running gateway as a stage: its deployments, its data plane over HTTP, what it tells.
+    "gateway.staging": frozenset(
+        {"gateway.scenarios", "gateway.skew", "gateway.observability", "gateway.routing", "gateway.control"}
+    ),
     "gateway.assembly": frozenset(
         {
             "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
             "gateway.live", "gateway.moving", "gateway.plane", "gateway.observing", "gateway.skew",
-            "gateway.deeds",
+            "gateway.deeds", "gateway.staging",
         }
     ),
     # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.
     "gateway.cli": frozenset(
         {
             "gateway.assembly", "gateway.config_file", "gateway.control", "gateway.runtime", "gateway.simulation",
-            "gateway.comparison",
+            "gateway.comparison", "gateway.scenarios",
         }
     ),
     # The gateway of a test is built and driven from within its process: no part of ours is behind an API there.

@@ -1,7 +1,8 @@
 """The command ``gateway``: arguments -> calls of the API -> text and an exit code.
 
 Exit codes: 0 done; 1 refused, with what to do about it on stderr; 2 arguments that make no sense; 130 interrupted.
-``health`` has two more: 3 wait, 4 roll back. ``compare`` has one: 3 something differs.
+``health`` has two more: 3 wait, 4 roll back. ``compare`` has one: 3 something differs. ``test`` says 1 where a
+scenario failed, and 2 where a file makes no sense.
 Every command but ``run``, ``check``, ``simulate`` and ``setup`` is a client of a running gateway, as any other
 program could be.
 """
@@ -25,6 +26,7 @@ from gateway.cli.setup import setup
 from gateway.cli.simulate import simulate
 from gateway.cli.skew import skew
 from gateway.cli.tail import tail
+from gateway.cli.test import test
 from gateway.cli.top import top
 from gateway.cli.trigger import trigger
 from gateway.cli.versions import versions
@@ -38,6 +40,7 @@ Examples:
   gateway tail --status error
   gateway health && gateway versions deploy --percentage 50 -y
   gateway objects show user-123
+  gateway test scenarios/*.yaml -c config/gateway.yaml --junit report.xml
   gateway rollback --message "v2 loses carts"
 """
 
@@ -62,7 +65,7 @@ def cli(ctx: click.Context, state: Path | None, control: str | None) -> None:
 
 for _command in (
     run, check, explain, versions, deployments, rollback, health, tail, top, skew, objects, fault, trigger,
-    compare, simulate, setup,
+    compare, simulate, test, setup,
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -69,6 +69,10 @@ class Start:
         found = ctx.find_object(cls)
         return found if found is not None else cls(Terminal.detect(os.environ), dict(os.environ))
 
+    def located(self, state: Path | None, control: str | None) -> Start:
+        """Return it with where the gateway is, where the command itself says so."""
+        return self if state is None and control is None else replace(self, state=state, control=control)
+
 
 class Refused(click.ClickException):
     """Ends the command with exit code 1 and what to do about it on stderr."""
@@ -232,10 +236,7 @@ def connected(command: Callable[..., None]) -> Callable[..., None]:
         control: str | None,
         **parameters: Any,
     ) -> None:
-        start = Start.of(ctx)
-        if state is not None or control is not None:
-            start = replace(start, state=state, control=control)
-        command(Session(start, as_json, worker), **parameters)
+        command(Session(Start.of(ctx).located(state, control), as_json, worker), **parameters)
 
     for option in reversed(_OPTIONS):
         run = option(run)

@@ -40,6 +40,9 @@ SILENCE_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 120.0
 """A deployment is answered only once its versions run, so an answer may take a while."""
 
+SCENARIO_SECONDS: Final = 3_600.0
+"""A scenario is answered once it has ended, and may send thousands of requests."""
+
 
 class Share(TypedDict):
     """One version of a deployment and its percentage."""
@@ -387,6 +390,81 @@ class KnownFault(TypedDict):
     from_file: bool
 
 
+class ScenarioAnswers(TypedDict):
+    """How many answers a version gave for one reason, with one status; no version while a deployment is made."""
+
+    version: str
+    reason: str
+    status: int
+    count: int
+
+
+class ScenarioRequest(TypedDict):
+    """One request of a scenario, and what decided its version; ``status`` is 0 where no answer came."""
+
+    method: str
+    path: str
+    status: int
+    version: str
+    reason: str
+    point: float | None
+    ray: str
+    racing: bool
+
+
+class ScenarioStep(TypedDict):
+    """What came of a step; ``outcome`` is ``passed``, ``failed`` or ``not_run``."""
+
+    number: str
+    step: str
+    outcome: str
+    requests: int
+    failures: list[str]
+    notes: list[str]
+    answers: list[ScenarioAnswers]
+    first_requests: list[ScenarioRequest]
+    duration_ms: NotRequired[float]
+
+
+class ScenarioSkew(TypedDict):
+    """Version skew among a scenario's requests."""
+
+    kind: str
+    what: str
+    cause: str
+    sentence: str
+    remedy: str
+    count: int
+    inferred: list[str]
+    before: ScenarioRequest
+    after: ScenarioRequest
+
+
+class ScenarioReset(TypedDict):
+    """A Durable Object that went over to other versions, one after the other."""
+
+    object: str
+    count: int
+    path: list[str]
+
+
+class ScenarioReport(TypedDict):
+    """What came of a scenario; the same, byte for byte, for the same scenario and seed."""
+
+    scenario: str
+    worker: str
+    seed: int
+    passed: bool
+    requests: int
+    errors: int
+    decisions: str
+    failures: list[str]
+    notes: list[str]
+    steps: list[ScenarioStep]
+    skew: list[ScenarioSkew]
+    resets: list[ScenarioReset]
+
+
 class ServerEvent(NamedTuple):
     """One message of a stream: its kind and content, as docs/observability.md tells them, and its number."""
 
@@ -682,6 +760,15 @@ class GatewayClient:
         """Take one fault away, or all, and return how many."""
         return int(self._send("DELETE", _path("api", "faults", *([name] if name else [])))["cleared"])
 
+    def play(self, scenario: Mapping[str, Any], *, timings: bool = False) -> ScenarioReport:
+        """Play a scenario, written as docs/scenarios.md tells, and return what came of it.
+
+        Args:
+            timings: Whether the report tells how long steps took.
+        """
+        path = "/api/test/scenario" + _query({"timings": "true" if timings else None})
+        return _shaped(ScenarioReport, self._send("POST", path, scenario, seconds=SCENARIO_SECONDS))
+
     def events(self, **filters: str | int | None) -> Iterator[ServerEvent]:
         """Yield what happens at the edge, until the gateway stops.
 
@@ -724,17 +811,32 @@ class GatewayClient:
         finally:
             connection.close()
 
-    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        seconds: float = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
         """Send one request and return the JSON object it is answered with; see ``_exchange``."""
         # Every write is declared as JSON, one without a body too: no other site's page can send that.
         headers = {} if method == "GET" else {"Content-Type": "application/json"}
         content = None if body is None else json.dumps(body).encode("ascii")
-        return self._exchange(method, path, content, headers)
+        return self._exchange(method, path, content, headers, seconds)
 
     def _exchange(
-        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        seconds: float = ANSWER_SECONDS,
     ) -> dict[str, Any]:
         """Send one request and return the JSON object it is answered with.
+
+        Args:
+            seconds: How long the answer may take.
 
         Raises:
             GatewayNotRunning: Nothing listens there.
@@ -748,6 +850,7 @@ class GatewayClient:
         connection = HTTPConnection(base.hostname or "", base.port, timeout=CONNECT_SECONDS)
         try:
             self._connect(connection)
+            connection.sock.settimeout(seconds)
             every = {"Accept": "application/json", "Connection": "close"}
             connection.request(method, base.path + path, content, {**every, **headers})
             response = connection.getresponse()
@@ -766,7 +869,6 @@ class GatewayClient:
             connection.connect()
         except OSError as error:
             raise _not_listening(self.address, error) from error
-        connection.sock.settimeout(ANSWER_SECONDS)
 
     def _understood(self, status: int, answer: bytes) -> dict[str, Any]:
         try:

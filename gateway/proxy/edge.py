@@ -46,6 +46,19 @@ class Switch(NamedTuple):
     at: float
 
 
+class _Chance(NamedTuple):
+    """Two streams: how many rays are made must not change which version a draw picks."""
+
+    draws: random.Random
+    rays: random.Random
+
+    @classmethod
+    def of(cls, seed: int | None) -> _Chance:
+        """Return streams that begin at a seed."""
+        draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
+        return cls(draws, random.Random(None if seed is None else seed + 1))  # noqa: S311 - as above
+
+
 class Edge:
     """The data plane's shared state, built once by ``assembly``.
 
@@ -99,9 +112,7 @@ class Edge:
         )
         self._resets: dict[ObjectKey, asyncio.Event] = {}
         self._ray_suffix = b"-" + settings.colo.encode("ascii")
-        # Two streams: how many rays are made must not change which version a draw picks.
-        self._draws = random.Random(seed)  # noqa: S311 - traffic shares, no secrets
-        self._rays = random.Random(None if seed is None else seed + 1)  # noqa: S311 - as above
+        self._chance = _Chance.of(seed)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def use(self, table: RoutingTable) -> None:
@@ -114,13 +125,26 @@ class Edge:
                 self.switches[name] = Switch(before, self.monotonic())
         self.table = table
 
+    def reseed(self, seed: int | None) -> Callable[[], None]:
+        """Begin draws and ray ids anew from a seed; return what goes on with those that were in use before.
+
+        Args:
+            seed: ``None`` for chance.
+        """
+        before, self._chance = self._chance, _Chance.of(seed)
+
+        def go_on() -> None:
+            self._chance = before
+
+        return go_on
+
     def draw(self) -> float:
         """Return an independent point on [0, 100) (R44)."""
-        return self._draws.random() * 100.0
+        return self._chance.draws.random() * 100.0
 
     def new_ray(self) -> bytes:
         """Return a ray id: 16 hex digits, and the data centre's name."""
-        return b"%016x" % self._rays.getrandbits(64) + self._ray_suffix
+        return b"%016x" % self._chance.rays.getrandbits(64) + self._ray_suffix
 
     def tick(self) -> None:
         """Set ``now``, ``epoch`` and ``date_line``."""

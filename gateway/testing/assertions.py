@@ -10,17 +10,18 @@ from gateway.model.decision import Reason
 from gateway.model.deployment import SUM_TOLERANCE
 from gateway.observability.events import RequestEvent, ResetEvent
 from gateway.routing.percentages import FULL
-from gateway.skew.incident import Incident
-from gateway.testing.answers import Decision, HasHeaders, decision_of
-from gateway.testing.errors import EdgeMisused
-from gateway.testing.splits import (
+from gateway.routing.split_bounds import (
     FALSE_ALARM,
     Range,
     allowed_by_chance,
     allowed_within,
     chance_of_false_alarm,
+    independent_draws,
     requests_needed,
 )
+from gateway.skew.incident import Incident
+from gateway.testing.answers import Decision, HasHeaders, decision_of
+from gateway.testing.errors import EdgeMisused
 
 
 class Watched(Protocol):
@@ -107,7 +108,7 @@ def assert_split(edge: Watched, worker: str, /, *, within: float | None = None, 
     edge.check_tags(worker, percentages)
     _check_percentages(worker, percentages, within)
     requests = edge.drawn_since_deployment(worker)
-    drawn = list(_independent(requests))
+    drawn = list(independent_draws(requests))
     if not drawn:
         raise EdgeMisused(
             f"assert_split: no request to {worker} was drawn since its last deployment"
@@ -135,17 +136,6 @@ def _check_percentages(worker: str, percentages: Mapping[str, float], within: fl
         )
     if within is not None and not 0 < within <= FULL:
         raise EdgeMisused(f"assert_split: within={within:g} is out of range", remedy="Give 0 to 100 points.")
-
-
-def _independent(requests: Iterable[RequestEvent]) -> Iterable[RequestEvent]:
-    """Yield what says something new of the split: each draw, each key once."""
-    seen: set[float | None] = set()
-    for request in requests:
-        if request.reason == Reason.PERCENTAGE:
-            yield request
-        elif request.reason == Reason.AFFINITY and request.point not in seen:
-            seen.add(request.point)
-            yield request
 
 
 def _allowed(total: int, percentages: Mapping[str, float], within: float | None) -> dict[str, Range]:

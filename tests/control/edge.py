@@ -16,6 +16,7 @@ from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
 from gateway.control.api.faults import fault_routes
 from gateway.control.api.metering import MeteringParts, metering_routes
+from gateway.control.api.scenarios import scenario_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.api.skew import SkewParts, skew_routes
 from gateway.control.catalog import Catalog
@@ -32,8 +33,9 @@ from gateway.observability.metrics import Recorder
 from gateway.observability.process_meter import ProcessFigures
 from gateway.observability.tail import TailHub
 from gateway.routing.object_names import parse_binding
-from gateway.settings import RoutingSettings
+from gateway.settings import Address, RoutingSettings
 from gateway.skew.watching import SkewWatch
+from gateway.staging.scenarios import Scenarios, StageParts
 from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
 from gateway.store.store import ObjectView
@@ -132,6 +134,21 @@ async def control_plane(
         new_id=lambda worker, number: f"{worker}-{number}",
         clock=lambda: CLOCK,
     )
+
+    async def moves_told() -> None:
+        plane.calls.append("moves told")
+
+    scenarios = Scenarios(
+        StageParts(
+            catalog=catalog,
+            deployments=deployments,
+            bus=bus,
+            edge_address=lambda: Address("127.0.0.1", 1),
+            reseed=plane.reseed,
+            rules_of=lambda _worker: SkewRules(),
+            moves_told=moves_told,
+        )
+    )
     upstreams = {one.id: FakeUpstream(one) for one in VERSIONS[:2]}
     metering = MeteringParts(
         recorder, catalog, upstreams, lambda: {A: 2}, lambda: {A: 1}, processes, clock=lambda: CLOCK
@@ -159,6 +176,7 @@ async def control_plane(
             *metering_routes(metering),
             *event_routes(ListeningParts(bus, tails, catalog, lambda: 0.5)),
             *fault_routes(Faults(lambda: 0.0, lambda: None), catalog),
+            *scenario_routes(scenarios.play),
             *skew_routes(SkewParts(skew.report, skew.forget, lambda: True, catalog, lambda: CLOCK)),
         ]
         async with TestClient(TestServer(make_app(parts, more))) as client:

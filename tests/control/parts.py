@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +53,10 @@ class FakePlane:
 
     def follow_up(self, deployment: Deployment) -> None:
         self.calls.append(f"follow up {deployment.number}")
+
+    def reseed(self, seed: int | None) -> Callable[[], None]:
+        self.calls.append(f"seed {seed}")
+        return lambda: self.calls.append("seed as before")
 
 
 @dataclass

@@ -112,6 +112,16 @@ CALLS: list[tuple[str, str, str, Any]] = [
         },
     ),
     ("post", "/api/try", "/api/try", {"url": "http://shop.localhost/", "count": 2}),
+    (
+        "post",
+        "/api/test/scenario",
+        "/api/test/scenario?timings=true",
+        {
+            "name": "nobody answers",
+            "worker": "shop",
+            "steps": [{"deploy": {"v1": 100}}, {"request": {"path": "/"}}, {"expect": {"errors_at_most": 0}}],
+        },
+    ),
     ("get", "/api/workers/{worker}/objects", "/api/workers/shop/objects", None),
     (
         "get",
@@ -266,6 +276,7 @@ async def test_a_worker_without_classes_says_so(edge: ControlPlane) -> None:
 
 DEPLOY, EXPLAIN, PIN = "/api/workers/shop/deployments", "/api/explain", "/api/workers/shop/objects/Cart/foo/pin"
 ROLLBACK, CRON = "/api/workers/shop/rollback", "/api/workers/shop/crons/trigger"
+SCENARIO = "/api/test/scenario"
 
 
 def deploy_body(**changed: object) -> str:
@@ -335,6 +346,20 @@ BAD_BODIES: dict[str, tuple[str, str | bytes]] = {
     "cron as number": (CRON, '{"cron": 5}'),
     "cron that cannot be read": (CRON, '{"cron": "every day"}'),
     "unknown member of a cron": (CRON, '{"crons": "* * * * *"}'),
+    # Scenarios
+    "a scenario of nothing": (SCENARIO, "{}"),
+    "a scenario without steps": (SCENARIO, '{"name": "a", "worker": "shop", "steps": []}'),
+    "a misspelt step": (SCENARIO, '{"name": "a", "worker": "shop", "steps": [{"reqest": {"path": "/"}}]}'),
+    "a Worker that is not there": (
+        SCENARIO,
+        '{"name": "a", "worker": "x", "steps": [{"request": {"path": "/"}}]}',
+    ),
+    "no Worker of several": (SCENARIO, '{"name": "a", "steps": [{"deploy": {"v1": 100}}]}'),
+    "a version that is not there": (
+        SCENARIO,
+        '{"name": "a", "worker": "shop", "steps": [{"deploy": {"v9": 100}}]}',
+    ),
+    "a name of half a pair": (SCENARIO, '{"name": "\\ud800", "steps": [{"deploy": {"v1": 100}}]}'),
     # Explain
     "explain nothing": (EXPLAIN, "{}"),
     "url as number": (EXPLAIN, '{"url": 1}'),

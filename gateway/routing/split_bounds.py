@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from gateway.model.decision import Reason
 
 FALSE_ALARM: Final = 1e-6
 """A right split fails an assertion less often than this."""
@@ -13,11 +15,34 @@ _NEGLIGIBLE: Final = 1e-17
 _MORE_EACH_TIME: Final = 1.05
 
 
+class Drawn(Protocol):
+    """A request that a version answered."""
+
+    @property
+    def reason(self) -> str: ...  # noqa: D102 - as in ``RoutingDecision``
+    @property
+    def point(self) -> float | None: ...  # noqa: D102
+
+
+SomeDrawn = TypeVar("SomeDrawn", bound=Drawn)
+
+
 class Range(NamedTuple):
     """Counts from ``low`` to ``high``, both allowed."""
 
     low: int
     high: int
+
+
+def independent_draws(requests: Iterable[SomeDrawn]) -> Iterator[SomeDrawn]:
+    """Yield what says something new of a split: each draw, and each affinity key once (R37, R44)."""
+    seen: set[float | None] = set()
+    for request in requests:
+        if request.reason == Reason.PERCENTAGE:
+            yield request
+        elif request.reason == Reason.AFFINITY and request.point not in seen:
+            seen.add(request.point)
+            yield request
 
 
 def at_least(count: int, total: int, share: float) -> float:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gateway.testing.splits import (
+from gateway.routing.split_bounds import (
     FALSE_ALARM,
     Range,
     allowed_by_chance,

@@ -221,9 +221,10 @@ class Gateway:
             StageParts(
                 catalog=self.catalog,
                 deployments=self.deployments,
+                faults=self.faults,
                 bus=self.observing.bus,
                 edge_address=lambda: self.address,
-                reseed=self.edge.reseed,
+                reseed=self._reseed,
                 rules_of=lambda worker: self.settings.skew_rules(worker),  # noqa: PLW0108 - settings change
                 moves_told=self.observing.moves_told,
             )
@@ -385,6 +386,17 @@ class Gateway:
             self._watch_for_skew()
             self.faults.use_file(settings.faults)
             self.edge.spawn(self.plane.retire_unneeded())
+
+    def _reseed(self, seed: int | None) -> Callable[[], None]:
+        """Begin all that decides on requests anew from a seed; return what goes on with what was in use before."""
+        go_on = self.edge.reseed(seed)
+        draw, self.faults.draw = self.faults.draw, _draws_of_faults(seed)
+
+        def as_before() -> None:
+            self.faults.draw = draw
+            go_on()
+
+        return as_before
 
     def _follow_faults(self) -> None:
         self.edge.dispatch = self._faulty if self.faults.known else dispatch

@@ -17,7 +17,7 @@ def read_faults(place: Place, workers: Sequence[WorkerSettings]) -> tuple[Fault,
     """
     faults: list[Fault] = []
     for item in place.items():
-        fault = _fault(item)
+        fault = read_fault(item)
         entries = dict(item.entries())
         if fault.name and fault.name in {one.name for one in faults}:
             entries["name"].wrong(f"two faults are named {fault.name!r}", "Give each its own name.")
@@ -26,7 +26,12 @@ def read_faults(place: Place, workers: Sequence[WorkerSettings]) -> tuple[Fault,
     return tuple(faults)
 
 
-def _fault(item: Place) -> Fault:
+def read_fault(item: Place) -> Fault:
+    """Return the fault that stands somewhere.
+
+    Raises:
+        ConfigError: It cannot be.
+    """
     entries = dict(item.entries())
     try:
         return fault_from({name: one.json_value() for name, one in entries.items()})

@@ -26,7 +26,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     # What differs between two versions' answers.
     "gateway.comparison": frozenset({"gateway.routing"}),
     # Declared scenarios: read, played on a stage behind a Protocol, judged, told.
-    "gateway.scenarios": frozenset({"gateway.config_place", "gateway.routing", "gateway.comparison"}),
+    "gateway.scenarios": frozenset(
+        {"gateway.config_place", "gateway.config_faults", "gateway.routing", "gateway.comparison"}
+    ),
     # Facts in, incidents out; `reading` and `watching` alone know where the facts come from.
     "gateway.skew": frozenset({"gateway.routing", "gateway.observability"}),
     "gateway.settings": frozenset({"gateway.routing"}),

@@ -101,6 +101,16 @@ class Faults:
         self._on_change()
         return there
 
+    def hold(self) -> Callable[[], None]:
+        """Return what makes all faults as they are now, with their counts."""
+        held = {name: replace(known) for name, known in self._known.items()}
+
+        def put_back() -> None:
+            self._known = held
+            self._on_change()
+
+        return put_back
+
     def use_file(self, faults: Iterable[Fault]) -> None:
         """Follow the configuration file: what it names now is there, what it named before is gone.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from gateway.model.fault import Fault
+
 MAX_REQUESTS: Final = 20_000
 """Of one scenario, files of pages not counted: they are sent one after the other."""
 
@@ -121,8 +123,20 @@ class SendMany:
 
 
 @dataclass(frozen=True, slots=True)
+class AddFault:
+    """Makes something go wrong from here on; docs/faults.md tells what can."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ClearFaults:
+    """Takes all faults away, until the scenario ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """What one session does, in order; deployments may come between its requests.
+    """What one session does, in order; deployments and faults may come between its requests.
 
     Args:
         session: Its requests have it, and the flow's key, already.
@@ -165,7 +179,7 @@ class ExpectAll:
     broken_files_at_most: int | None = None
 
 
-Step = Deploy | Send | SendMany | Flow | Meanwhile | ExpectAll
+Step = Deploy | Send | SendMany | AddFault | ClearFaults | Flow | Meanwhile | ExpectAll
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +189,7 @@ class Scenario:
     Args:
         worker: Empty for the gateway's only one.
         seed: Of all that is drawn; ``None`` lets chance pick one, which the report tells.
-        restore: Whether the deployment that was active before is made again.
+        restore: Whether the deployment and the faults from before come back.
     """
 
     name: str

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from gateway.config_faults import read_fault
 from gateway.config_place import Place
 from gateway.model.deployment import SUM_TOLERANCE
 from gateway.routing.percentages import FULL
 from gateway.scenarios.model import (
     MAX_REQUESTS,
     MIN_MEANWHILE,
+    AddFault,
+    ClearFaults,
     Deploy,
     ExpectAll,
     Flow,
@@ -27,7 +30,9 @@ from gateway.scenarios.variables import names_used
 
 SKEW_KINDS: Final = ("asset_skew", "session_skew", "flow_skew", "object_skew", "stale_tab")
 SCENARIO_KEYS: Final = ("name", "seed", "worker", "restore", "steps")
-STEP_KINDS: Final = ("deploy", "request", "requests", "flow", "meanwhile", "expect")
+STEP_KINDS: Final = (
+    "deploy", "request", "requests", "flow", "meanwhile", "fault", "clear_faults", "expect",
+)  # fmt: skip
 _MANY_KEYS: Final = (*(key for key in REQUEST_KEYS if key != "save"), "count", "keys", "sessions")
 _NAME_LENGTH: Final = 200
 
@@ -176,8 +181,8 @@ def _flow(place: Place, known: _Known) -> Flow:
     known.key = found["key"].full_text("an affinity key") if "key" in found else ""
     steps = _steps(found["steps"], known)
     for item, step in zip(found["steps"].items(), steps, strict=True):
-        if not isinstance(step, Send | Deploy | ExpectAll):
-            item.wrong("a flow holds no such step", "Write request, deploy or expect.")
+        if isinstance(step, SendMany | Flow | Meanwhile):
+            item.wrong("a flow holds no such step", "Write request, deploy, fault, clear_faults or expect.")
     session, known.session, known.key = known.session, "", ""
     return Flow(session, steps)
 
@@ -199,6 +204,16 @@ def _meanwhile(place: Place, known: _Known) -> Meanwhile:
         )
     known.use(inner, request, count)
     return Meanwhile(_deploy(found["deploy"], known), request, count)
+
+
+def _fault(place: Place, _known: _Known) -> AddFault:
+    return AddFault(read_fault(place))
+
+
+def _clear_faults(place: Place, _known: _Known) -> ClearFaults:
+    if not place.switch():
+        place.wrong("false does nothing", "Write true, or leave the step out.")
+    return ClearFaults()
 
 
 def _expect(place: Place, _known: _Known) -> ExpectAll:
@@ -254,5 +269,7 @@ _READERS: Final[dict[str, Callable[[Place, _Known], Step]]] = {
     "requests": _send_many,
     "flow": _flow,
     "meanwhile": _meanwhile,
+    "fault": _fault,
+    "clear_faults": _clear_faults,
     "expect": _expect,
 }

@@ -11,10 +11,13 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from gateway.errors import GatewayError
+from gateway.model.fault import Fault
 from gateway.scenarios.exchange import Exchange, ObjectMoved, Outgoing, SkewFound
 from gateway.scenarios.judge import failures_of
 from gateway.scenarios.judge_all import Evidence, failures_of_all
 from gateway.scenarios.model import (
+    AddFault,
+    ClearFaults,
     Deploy,
     ExpectAll,
     Flow,
@@ -50,6 +53,16 @@ class Stage(Protocol):
         Args:
             racing: Whether a deployment is made meanwhile.
         """
+
+    def add_fault(self, fault: Fault) -> None:
+        """Make something go wrong.
+
+        Raises:
+            GatewayError: It is refused.
+        """
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
 
     async def skew(self) -> Sequence[SkewFound]:
         """Return the version skew among the requests so far, the first of each kind and cause first."""
@@ -105,6 +118,10 @@ class Player:
                 await self._meanwhile(step, result)
             case ExpectAll():
                 result.failures += await self._failures_of_all(step)
+            case AddFault(fault):
+                self._add_fault(fault, result)
+            case ClearFaults():
+                self._stage.clear_faults()
             case Flow():
                 pass  # its steps are planned one by one
 
@@ -117,6 +134,13 @@ class Player:
             )
             raise _Ended from error
         self._deployed_at = len(self._exchanges)
+
+    def _add_fault(self, fault: Fault, result: StepResult) -> None:
+        try:
+            self._stage.add_fault(fault)
+        except GatewayError as error:
+            result.failures.append(f"expected the fault to be made, seen: {error.message} {error.remedy}".rstrip())
+            raise _Ended from error
 
     async def _send_many(self, step: SendMany, result: StepResult) -> None:
         for number in range(step.count):

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from gateway.scenarios.model import Deploy, ExpectAll, Flow, Meanwhile, Request, Scenario, Send, SendMany, Step
+from gateway.model.fault import Fault
+from gateway.scenarios.model import (
+    AddFault,
+    Deploy,
+    ExpectAll,
+    Flow,
+    Meanwhile,
+    Request,
+    Scenario,
+    Send,
+    SendMany,
+    Step,
+)
 
 
 def versions_named(scenario: Scenario) -> list[str]:
     """Return the tags and ids that a scenario names, each once, in their order."""
     return list(dict.fromkeys(name for step in scenario.steps for name in _of_step(step)))
+
+
+def faults_of(steps: Iterable[Step]) -> Iterator[Fault]:
+    """Yield the faults that steps make."""
+    for step in steps:
+        if isinstance(step, AddFault):
+            yield step.fault
+        elif isinstance(step, Flow):
+            yield from faults_of(step.steps)
 
 
 def _of_step(step: Step) -> Iterator[str]:

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.scenarios.model import Deploy, ExpectAll, Flow, Meanwhile, Request, Send, SendMany, Step
+from gateway.scenarios.model import (
+    AddFault,
+    ClearFaults,
+    Deploy,
+    ExpectAll,
+    Flow,
+    Meanwhile,
+    Request,
+    Send,
+    SendMany,
+    Step,
+)
 
 
 def title_of(step: Step) -> str:
     """Return a step's title, such as ``deploy v1 90%, v2 10%``."""
     match step:
         case Deploy(shares):
-            return f"deploy {shares_text(shares)}"
+            title = f"deploy {shares_text(shares)}"
         case Send(request):
-            return f"request {_request(request)}"
+            title = f"request {_request(request)}"
         case SendMany(request, count, keys, sessions):
             many = "".join(
                 f", {number} {what}" for number, what in ((keys, "keys"), (sessions, "sessions")) if number
             )
-            return f"{count} requests {_request(request)}{many}"
+            title = f"{count} requests {_request(request)}{many}"
         case Flow(session, steps):
-            return f"flow of {session}, {len(steps)} steps"
+            title = f"flow of {session}, {len(steps)} steps"
         case Meanwhile(deploy, request, count):
-            return f"deploy {shares_text(deploy.shares)} during {count} requests {_request(request)}"
+            title = f"deploy {shares_text(deploy.shares)} during {count} requests {_request(request)}"
+        case AddFault(fault):
+            told = ", ".join(
+                f"{name} {value}" for name, value in fault.to_json().items() if name != "kind" and value
+            )
+            title = f"fault {fault.kind.value}{told and ': '}{told}"
+        case ClearFaults():
+            title = "clear faults"
         case ExpectAll():
-            return f"expect {', '.join(_expectations(step))}"
+            title = f"expect {', '.join(_expectations(step))}"
+    return title
 
 
 def shares_text(shares: Iterable[tuple[str, float]]) -> str:

@@ -12,12 +12,13 @@ from typing import Final
 
 from gateway.control.catalog import Catalog, WorkerRecord
 from gateway.control.deployments import Deployments
+from gateway.control.faults import Faults, check_named
 from gateway.errors import BadRequest, ScenarioBrokenOff, ScenarioUnderWay
 from gateway.model.skew_rules import SkewRules
 from gateway.observability.event_bus import EventBus
 from gateway.scenarios.model import Scenario
 from gateway.scenarios.player import Player
-from gateway.scenarios.references import versions_named
+from gateway.scenarios.references import faults_of, versions_named
 from gateway.scenarios.report import Outcome
 from gateway.settings import Address
 from gateway.skew.facts import DeploymentSeen
@@ -42,6 +43,7 @@ class StageParts:
 
     catalog: Catalog
     deployments: Deployments
+    faults: Faults
     bus: EventBus
     edge_address: Callable[[], Address]
     reseed: Callable[[int | None], Callable[[], None]]
@@ -65,13 +67,15 @@ class Scenarios:
         Raises:
             ScenarioUnderWay: Another is being played.
             ScenarioBrokenOff: The gateway stops.
-            NotFound, AmbiguousReference, BadRequest: It names a Worker or a version that is not there.
+            NotFound, AmbiguousReference, BadRequest, InvalidFault: It names what is not there.
         """
         if self._playing is not None:
             raise ScenarioUnderWay(self._playing[0])
         record = self._record(scenario)
         for reference in versions_named(scenario):
             record.find(reference)
+        for fault in faults_of(scenario.steps):
+            check_named(fault, self._parts.catalog)
         with self._alone(scenario.name):
             try:
                 return await self._play(scenario, record)
@@ -105,15 +109,19 @@ class Scenarios:
         witness = Witness(parts.rules_of, self._active())
         notes: list[str] = []
         parts.bus.subscribe(witness, KINDS, asks=False)
+        put_faults_back = parts.faults.hold()
         go_on = parts.reseed(seed)
         try:
             async with EdgeCaller(parts.edge_address) as caller:
-                stage = LiveStage(scenario.name, record, parts.deployments, caller, witness, parts.moves_told)
+                stage = LiveStage(
+                    scenario.name, record, parts.deployments, parts.faults, caller, witness, parts.moves_told
+                )
                 try:
                     results = await Player(scenario, stage, seed, time.perf_counter).play()
                     skew, moved = await stage.skew(), await stage.moved()
                 finally:
                     if scenario.restore:
+                        put_faults_back()
                         notes += await stage.restore()
         finally:
             go_on()

@@ -8,7 +8,9 @@ from typing import Final
 
 from gateway.control.catalog import WorkerRecord
 from gateway.control.deployments import Deployments, WantedShare
+from gateway.control.faults import Faults
 from gateway.errors import GatewayError
+from gateway.model.fault import Fault
 from gateway.model.version import VersionId
 from gateway.scenarios.exchange import Exchange, ObjectMoved, Outgoing, SkewFound
 from gateway.skew.facts import Witness as SkewWitness
@@ -33,6 +35,7 @@ class LiveStage:
         name: str,
         record: WorkerRecord,
         deployments: Deployments,
+        faults: Faults,
         caller: EdgeCaller,
         witness: Witness,
         moves_told: Callable[[], Awaitable[None]],
@@ -40,6 +43,7 @@ class LiveStage:
         self._name = name
         self._record = record
         self._deployments = deployments
+        self._faults = faults
         self._caller = caller
         self._witness = witness
         self._moves_told = moves_told
@@ -80,6 +84,14 @@ class LiveStage:
         if not request.override:
             return ()
         return ((OVERRIDES, f'{self._record.name}="{self._record.find(request.override).id}"'),)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Make something go wrong; see ``Stage``."""
+        self._faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Take all faults away; see ``Stage``."""
+        self._faults.clear()
 
     async def skew(self) -> Sequence[SkewFound]:
         """Return the skew; see ``Stage``."""

@@ -138,10 +138,12 @@ async def control_plane(
     async def moves_told() -> None:
         plane.calls.append("moves told")
 
+    faults = Faults(lambda: 0.0, lambda: None)
     scenarios = Scenarios(
         StageParts(
             catalog=catalog,
             deployments=deployments,
+            faults=faults,
             bus=bus,
             edge_address=lambda: Address("127.0.0.1", 1),
             reseed=plane.reseed,
@@ -175,7 +177,7 @@ async def control_plane(
             *crons,
             *metering_routes(metering),
             *event_routes(ListeningParts(bus, tails, catalog, lambda: 0.5)),
-            *fault_routes(Faults(lambda: 0.0, lambda: None), catalog),
+            *fault_routes(faults, catalog),
             *scenario_routes(scenarios.play),
             *skew_routes(SkewParts(skew.report, skew.forget, lambda: True, catalog, lambda: CLOCK)),
         ]

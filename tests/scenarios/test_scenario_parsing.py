@@ -10,8 +10,11 @@ import pytest
 import yaml
 
 from gateway.errors import BadRequest, ConfigError
+from gateway.model.fault import Fault, FaultKind
 from gateway.scenarios.model import (
+    AddFault,
     Body,
+    ClearFaults,
     Deploy,
     ExpectAll,
     Expected,
@@ -64,6 +67,8 @@ steps:
       steps:
         - request: {path: "${next}", expect: {same_version: true}}
         - deploy: {v1: 100}
+        - fault: {kind: latency, ms: 3, jitter_ms: 1.5, worker: shop, version: v2, path: "/checkout*", share: 10}
+        - clear_faults: true
         - request: {path: /, session: eve, key: e, form: {state: "${state}", n: 1}}
         - expect: {no_skew: true}
   - meanwhile: {deploy: {v1: 100}, request: {path: /, expect: {status: 200}}, count: 3}
@@ -97,6 +102,9 @@ REQUEST = Request(
         Saved("state", "field", "state"),
     ),
 )
+LATENCY = Fault(
+    FaultKind.LATENCY, worker="shop", version="v2", path="/checkout*", share=10.0, ms=3.0, jitter_ms=1.5
+)
 SAVE_C = '  - request: {path: /, save: {c: "header:X"}}\n'
 READ = Scenario(
     "all of it",
@@ -110,6 +118,8 @@ READ = Scenario(
             (
                 Send(Request("${next}", session="bob", key="k", expected=Expected(same_version=True))),
                 Deploy((("v1", 100.0),)),
+                AddFault(LATENCY),
+                ClearFaults(),
                 Send(Request("/", body=Body("form", [("state", "${state}"), ("n", "1")]), session="eve", key="e")),
                 ExpectAll(skew=frozenset()),
             ),
@@ -251,6 +261,10 @@ WRONG: dict[str, tuple[str, int, str, str]] = {
         step("meanwhile: {deploy: {v1: 100}, request: {path: /, expect: {version: v1}}, count: 3}"), 3,
         "steps[0].meanwhile.request", "chance",
     ),
+    "fault kind": (step("fault: {kind: slow}"), 3, "steps[0].fault.kind", "latency"),
+    "fault field": (step("fault: {kind: latency, ms: 1, speed: 3}"), 3, "steps[0].fault.speed", "jitter_ms"),
+    "fault without": (step("fault: {kind: latency}"), 3, "steps[0].fault", "ms"),
+    "clear no faults": (step("clear_faults: false"), 3, "steps[0].clear_faults", "false"),
     "within alone": (step("expect: {within: 5}"), 3, "steps[0].expect.within", "no split"),
     "within": (step("expect: {split: {v: 100}, within: 0}"), 3, "steps[0].expect.within", "'0'"),
     "both skews": (step("expect: {no_skew: true, skew: [asset_skew]}"), 3, "steps[0].expect.no_skew", "skew is"),
@@ -351,10 +365,19 @@ def test_each_step_has_a_title() -> None:
         "request GET /",
         "request PUT /cart and its files, key anna, override v2, cohort beta",
         "10 requests GET /, 5 keys",
-        "flow of bob, 4 steps",
+        "flow of bob, 6 steps",
         "deploy v1 100% during 3 requests GET /",
         "expect split v1 100% within 5, asset_skew, resets at most 1, errors at most 0, broken files at most 2",
     ]
+
+
+def test_faults_have_titles() -> None:
+    """What goes wrong, and where."""
+    assert title_of(AddFault(LATENCY)) == (
+        "fault latency: worker shop, version v2, path /checkout*, share 10.0, ms 3.0, jitter_ms 1.5"
+    )
+    assert title_of(AddFault(Fault(FaultKind.HANG))) == "fault hang"
+    assert title_of(ClearFaults()) == "clear faults"
 
 
 def test_the_sample_scenarios_are_right() -> None:

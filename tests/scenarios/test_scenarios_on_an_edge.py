@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from gateway.model.fault import Fault, FaultKind
 from gateway.testing import Edge
 from tests.control.schemas import openapi, problems
 
@@ -357,6 +358,61 @@ async def test_resets_of_objects_are_counted(api: Api) -> None:
     assert report["failures"] == [
         "step 7: expected 1 reset at most of Cart/foo, seen 2: v1 -> v2, v2 -> v1 (seed 7)"
     ]
+
+
+# Faults on purpose.
+
+
+def fault_names(edge: Edge) -> list[str]:
+    """Return the faults that there are."""
+    return [known.fault.name for known in edge._running().faults.known]
+
+
+async def test_a_fault_is_met_from_its_step_on_and_gone_in_the_end(edge: Edge, api: Api) -> None:
+    """Of each kind and share, and drawn by the scenario's seed; those from before come back."""
+    edge._running().faults.add(Fault(FaultKind.LATENCY, name="mine", path="/nowhere", ms=1))
+    steps: tuple[Json, ...] = (
+        {"request": {"path": "/", "expect": {"status": 200}}},
+        {"fault": {"kind": "status", "status": 500, "version": "v2", "share": 50}},
+        {"requests": {"path": "/", "count": 40, "override": "v2"}},
+        {"clear_faults": True},
+        {"requests": {"path": "/", "count": 10, "expect": {"status": 200}}},
+    )
+    first = await api.play(*steps)
+
+    counts = {one["status"]: one["count"] for one in first["steps"][2]["answers"]}
+    assert first["failures"] == []
+    assert counts.keys() == {200, 500}
+    assert first["errors"] == counts[500]
+    assert fault_names(edge) == ["mine"]
+    assert await api.play(*steps) == first
+    assert (await api.play(*steps, seed=8))["decisions"] != first["decisions"]
+
+
+async def test_with_restore_false_faults_stay(edge: Edge, api: Api) -> None:
+    """As the deployment does."""
+    await api.play({"fault": {"kind": "latency", "ms": 1, "name": "stays"}}, restore=False)
+
+    assert fault_names(edge) == ["stays"]
+
+
+async def test_a_fault_of_a_version_that_is_not_there_changes_nothing(edge: Edge, api: Api) -> None:
+    """Looked up before the first step, as versions are; in flows too."""
+    fault = {"fault": {"kind": "hang", "worker": "shop", "version": "v9"}}
+    status, body = await api.send({"deploy": {"v2": 100}}, {"flow": {"session": "a", "steps": [fault]}})
+
+    assert (status, b"there is no version 'v9'" in body) == (400, True)
+    assert active(edge) == {"v1": 90, "v2": 10}
+
+
+async def test_a_fault_that_is_refused_ends_the_scenario(edge: Edge, api: Api) -> None:
+    """One of the name is there already."""
+    edge._running().faults.add(Fault(FaultKind.LATENCY, name="mine", path="/nowhere", ms=1))
+
+    report = await api.play({"fault": {"kind": "hang", "name": "mine"}}, PAGES)
+
+    assert [step["outcome"] for step in report["steps"]] == ["failed", "not_run"]
+    assert "there is a fault 'mine' already" in report["failures"][0]
 
 
 # How it is told.

@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := gateway sample_workers benchmarks tests
+CODE := gateway sample_workers benchmarks tests docs/examples
 NODE := tests/node
 BIOME := $(NODE)/node_modules/.bin/biome
 APT_DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download

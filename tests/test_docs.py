@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.control.client import ScenarioReport
 from gateway.observability.event_views import event_view
 from gateway.observability.events import KIND_OF, Event, EventKind
 from gateway.observability.figures import ERROR_CAUSES
+from gateway.scenarios.parse import ALL_KEYS, SCENARIO_KEYS, STEP_KINDS
+from gateway.scenarios.parse_request import EXPECT_KEYS, REQUEST_KEYS
 from gateway.settings import ProxySettings
 from tests.control.schemas import openapi, resolved
 from tests.observability.examples import EACH
 
+SCENARIO_WORDS = [
+    *SCENARIO_KEYS, *STEP_KINDS, *ALL_KEYS, *REQUEST_KEYS, *EXPECT_KEYS, "count", "keys", "sessions",
+    *sorted(ScenarioReport.__required_keys__),
+]  # fmt: skip
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 CONFIG_KEYS = sorted(
@@ -73,6 +80,25 @@ def test_every_word_of_the_events_is_documented(word: str) -> None:
 def test_every_metric_is_documented(name: str) -> None:
     """Style, docs are tested: what a scraper reads."""
     assert f"`{name}" in (DOCS / "observability.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("word", dict.fromkeys(SCENARIO_WORDS))
+def test_every_word_of_scenarios_is_documented(word: str) -> None:
+    """Style, docs are tested: each key of the language, with the step that it belongs to."""
+    assert re.search(rf"`{word}`|^### .*\b{word}\b", (DOCS / "scenarios.md").read_text("utf-8"), re.MULTILINE)
+
+
+def test_every_word_of_scenarios_is_in_the_api() -> None:
+    """The schema of a scenario and the reader of its files know the same keys."""
+    schemas = openapi()["components"]["schemas"]
+    request = schemas["ScenarioRequest"]["properties"]
+    step = schemas["ScenarioStep"]["properties"]
+
+    assert set(schemas["Scenario"]["properties"]) == set(SCENARIO_KEYS)
+    assert set(step) == set(STEP_KINDS)
+    assert set(step["expect"]["properties"]) == set(ALL_KEYS)
+    assert set(request) == set(REQUEST_KEYS)
+    assert set(request["expect"]["properties"]) == set(EXPECT_KEYS)
 
 
 @pytest.mark.parametrize("cause", CAUSES)

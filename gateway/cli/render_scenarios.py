@@ -9,11 +9,12 @@ from gateway.cli.text import Style, printable
 from gateway.control.client import ScenarioReport, ScenarioStep
 
 
-def played(path: Path, report: ScenarioReport, style: Style) -> str:
+def played(path: Path, report: ScenarioReport, style: Style, config: Path | None = None) -> str:
     """Return a line for a scenario that passed, and for one that failed also what was expected and seen.
 
     Args:
         path: The file it stands in.
+        config: Of the edge that was started for it.
     """
     name, seed = printable(report["scenario"]), report["seed"]
     count = report["requests"]
@@ -26,7 +27,8 @@ def played(path: Path, report: ScenarioReport, style: Style) -> str:
         lines += _failed_step(step)
     lines += notes
     quoted = name.replace("'", "'\\''")
-    lines.append(f"        repeat: gateway test {printable(str(path))} --name '{quoted}' --seed {seed}")
+    own = f" -c {printable(str(config))}" if config is not None else ""
+    lines.append(f"        repeat: gateway test {printable(str(path))}{own} --name '{quoted}' --seed {seed}")
     return "\n".join(lines)
 
 

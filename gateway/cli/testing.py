@@ -79,7 +79,7 @@ def play_and_tell(wanted: Wanted, start: Start) -> int:
         for written in chosen:
             reports.append(_report(client, written, wanted, start))
             if not wanted.as_json:
-                say(played(written.path, reports[-1], start.terminal.out))
+                say(played(written.path, reports[-1], start.terminal.out, wanted.config))
     if wanted.as_json:
         say(json.dumps({"passed": _passed(reports), "reports": reports}, indent=2))
     else:

@@ -33,6 +33,10 @@ SCENARIO_KEYS: Final = ("name", "seed", "worker", "restore", "steps")
 STEP_KINDS: Final = (
     "deploy", "request", "requests", "flow", "meanwhile", "fault", "clear_faults", "expect",
 )  # fmt: skip
+_COUNTS: Final = ("resets_at_most", "errors_at_most", "broken_files_at_most")
+ALL_KEYS: Final = ("split", "within", "no_skew", "skew", *_COUNTS)
+"""What can be expected of all that was sent."""
+
 _MANY_KEYS: Final = (*(key for key in REQUEST_KEYS if key != "save"), "count", "keys", "sessions")
 _NAME_LENGTH: Final = 200
 
@@ -217,13 +221,12 @@ def _clear_faults(place: Place, _known: _Known) -> ClearFaults:
 
 
 def _expect(place: Place, _known: _Known) -> ExpectAll:
-    counts = ("resets_at_most", "errors_at_most", "broken_files_at_most")
-    found = place.mapping(("split", "within", "no_skew", "skew", *counts))
+    found = place.mapping(ALL_KEYS)
     if not found:
         place.wrong("nothing is expected", "Write such as expect: {split: {v1: 90, v2: 10}}.")
     if "within" in found and "split" not in found:
         found["within"].wrong("there is no split beside it", "Add split: {v1: 90, v2: 10}.")
-    limits = {name: _not_negative(found[name]) for name in counts if name in found}
+    limits = {name: _not_negative(found[name]) for name in _COUNTS if name in found}
     return ExpectAll(
         split=_shares(found["split"]) if "split" in found else (),
         within=_within(found["within"]) if "within" in found else None,

@@ -87,6 +87,7 @@ async def test_objects_that_moved_are_told_while_requests_go_on() -> None:
     task = asyncio.get_running_loop().create_task(telling)
     await asyncio.sleep(0)
     assert not task.done()
+    await watch.observing.moves_told()
     await task
 
     last = watch.told()[-1]

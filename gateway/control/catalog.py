@@ -13,6 +13,8 @@ from gateway.model.worker_code import WorkerdRuntime
 
 _SHORTEST_PREFIX = 4
 FULL = 100.0
+BY_SCENARIO = "scenario"
+"""What triggered a deployment that lasts as long as a test."""
 
 
 class WorkerRecord:
@@ -60,10 +62,15 @@ class WorkerRecord:
     def stable_version(self) -> VersionId:
         """Return the version of the newest earlier deployment that had one at 100% (R95).
 
+        What scenarios have deployed for a test is passed over, and so is the deployment that one has made again.
+
         Raises:
             NoStableVersion: There is none.
         """
-        for deployment in reversed(self.deployments[:-1]):
+        made = [one for one in self.deployments if one.triggered_by != BY_SCENARIO]
+        if self.active is not None and made and made[-1].versions == self.active.versions:
+            made.pop()
+        for deployment in reversed(made):
             for share in deployment.versions:
                 if share.percentage == FULL:
                     return share.version_id

@@ -78,7 +78,7 @@ class EdgeCaller:
         """
         authority = f"{host}:{self._address().port}"
         url = URL(f"http://{authority}{request.path}", encoded=True)
-        jar = self._jar(request.session)
+        jar = self._jar(request.session, url)
         cookies = jar.filter_cookies(url) if jar is not None else {}
         headers = [*request.headers, *more]
         if cookies:
@@ -97,9 +97,13 @@ class EdgeCaller:
         fields = tuple((_text(name), _text(value)) for name, value in response.raw_headers)
         return Came(authority, response.status, fields, body)
 
-    def _jar(self, session: str) -> CookieJar | None:
-        """Return a session's cookies; on ``localhost`` those for HTTPS alone go over HTTP too, as in browsers."""
-        return self._jars.setdefault(session, CookieJar(unsafe=True)) if session else None
+    def _jar(self, session: str, url: URL) -> CookieJar | None:
+        """Return a session's cookies; to its first host ``Secure`` ones go too, as in browsers on localhost."""
+        if not session:
+            return None
+        if session not in self._jars:
+            self._jars[session] = CookieJar(unsafe=True, treat_as_secure_origin=url.origin())
+        return self._jars[session]
 
 
 async def _body_of(response: ClientResponse) -> bytes:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from gateway.control.catalog import WorkerRecord
+from gateway.control.catalog import BY_SCENARIO, WorkerRecord
 from gateway.control.deployments import Deployments, WantedShare
 from gateway.control.faults import Faults
 from gateway.errors import GatewayError
@@ -19,7 +19,6 @@ from gateway.staging.caller import EdgeCaller
 from gateway.staging.witness import Witness
 
 OVERRIDES: Final = "Cloudflare-Workers-Version-Overrides"
-TRIGGERED_BY: Final = "scenario"
 
 
 class LiveStage:
@@ -53,7 +52,7 @@ class LiveStage:
         """Make a deployment; see ``Stage``."""
         wanted = [WantedShare(tag, percentage) for tag, percentage in shares]
         created = await self._deployments.create(
-            self._record, wanted, message=f"scenario {self._name}", triggered_by=TRIGGERED_BY
+            self._record, wanted, message=f"scenario {self._name}", triggered_by=BY_SCENARIO
         )
         return created.warnings
 
@@ -131,7 +130,7 @@ class LiveStage:
                     for cohort in before.cohorts
                 },
                 code_update=before.code_update,
-                triggered_by=TRIGGERED_BY,
+                triggered_by=BY_SCENARIO,
             )
         except GatewayError as error:
             return [f"the deployment from before could not be made again: {error.message} {error.remedy}".rstrip()]

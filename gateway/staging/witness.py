@@ -1,7 +1,8 @@
 """What the gateway tells of a scenario's requests, each claimed by its ray; and the skew that lies in them.
 
 The gateway's own detector looks at a share of all traffic, when there is time. This one looks at each request of
-the scenario and at no other, in their order and by a clock that counts them, so that it finds the same each time.
+the scenario, and at the calls that versions make for them, and at no other, in their order and by a clock that
+counts them, so that it finds the same each time.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ class Witness:
         self._rules_of = rules_of
         self._detector = Detector(rules_of)
         self._numbers: defaultdict[str, int] = defaultdict(int)
-        self._unclaimed: OrderedDict[str, Told] = OrderedDict()
-        self._waiting: dict[str, asyncio.Future[Told]] = {}
+        self._unclaimed: OrderedDict[str, RequestEvent] = OrderedDict()
+        self._calls: OrderedDict[str, list[RequestEvent]] = OrderedDict()
+        self._ours: set[str] = set()
+        self._waiting: dict[str, asyncio.Future[RequestEvent]] = {}
         self._ticks = 0
         self.resets: list[ResetEvent] = []
         for deployment in deployments:
@@ -56,13 +59,8 @@ class Witness:
             self.resets.append(event)
         elif isinstance(event, DeploymentEvent):
             self._deployed(deployment_seen(event))
-        elif (ray := getattr(event, "ray", "")) and (waiting := self._waiting.pop(ray, None)) is not None:
-            if not waiting.done():
-                waiting.set_result(event)
-        elif ray:
-            self._unclaimed[ray] = event
-            if len(self._unclaimed) > UNCLAIMED:
-                self._unclaimed.popitem(last=False)
+        elif isinstance(request := made(event), RequestEvent):
+            self._told(request)
 
     def miss(self, count: int) -> None:
         """It is told of every request."""
@@ -72,6 +70,20 @@ class Witness:
         for waiting in self._waiting.values():
             waiting.cancel()
 
+    def _told(self, request: RequestEvent) -> None:
+        waiting = self._waiting.pop(request.ray, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(request)
+        elif request.caller_ray in self._ours:
+            self._look(request)  # a version went on with it after its answer
+        else:
+            self._unclaimed[request.ray] = request
+            if request.caller_ray:
+                self._calls.setdefault(request.caller_ray, []).append(request)
+            for kept in (self._unclaimed, self._calls):
+                if len(kept) > UNCLAIMED:
+                    kept.popitem(last=False)
+
     # What the stage asks.
 
     async def claim(self, ray: str, *, look: bool) -> RequestEvent | None:
@@ -80,22 +92,27 @@ class Witness:
         Args:
             look: Whether it is looked at for skew.
         """
-        told = self._unclaimed.pop(ray, None)
-        if told is None:
+        event = self._unclaimed.pop(ray, None)
+        if event is None:
             waiting = self._waiting[ray] = asyncio.get_running_loop().create_future()
             try:
                 async with asyncio.timeout(TELL_SECONDS):
-                    told = await waiting
+                    event = await waiting
             except TimeoutError:
                 self._waiting.pop(ray, None)
                 return None
-        event = made(told)
-        if not isinstance(event, RequestEvent):
-            return None
-        rules = self._rules_of(event.worker)
-        if look and rules.enabled:
-            self._detector.saw(request_seen(event, rules)._replace(at=self._next_moment()))
+        if look:
+            self._look(event)
         return event
+
+    def _look(self, event: RequestEvent) -> None:
+        """Look at a request for skew, and at the calls that were made for it."""
+        self._ours.add(event.ray)
+        rules = self._rules_of(event.worker)
+        if rules.enabled:
+            self._detector.saw(request_seen(event, rules)._replace(at=self._next_moment()))
+        for call in self._calls.pop(event.ray, ()):
+            self._look(call)
 
     def incidents(self) -> list[Incident]:
         """Return the skew among the requests that were looked at, in an order that is no chance."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from gateway.control.catalog import Catalog, WorkerRecord
+from gateway.control.catalog import BY_SCENARIO, Catalog, WorkerRecord
 from gateway.errors import AmbiguousReference, NoStableVersion, NotFound
 from gateway.model.version import VersionId, WorkerName
 from gateway.model.worker import WorkerState
@@ -109,6 +110,35 @@ STABLE = {
 def test_the_stable_version(made: list[tuple[tuple[VersionId, float], ...]], version_id: VersionId) -> None:
     """R95: default target of a rollback is the newest earlier deployment that had a version at exactly 100%."""
     deployments = [deployment(*listed, number=number) for number, listed in enumerate(made, 1)]
+
+    assert Catalog(SHOP_VERSIONS, deployments).find("shop").stable_version() == version_id
+
+
+TESTED = {
+    "a scenario's own": ([((A, 100),), ((B, 100),)], [((C, 100),), ((B, 100),)], A),
+    "left in force": ([((A, 100),), ((B, 100),)], [((C, 100),)], B),
+    "made again after a rollback": (
+        [((B, 100),), ((A, 100),), ((B, 50), (A, 50))],
+        [((C, 100),), ((B, 50), (A, 50))],
+        A,
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "tested", "version_id"), TESTED.values(), ids=TESTED)
+def test_what_a_scenario_deployed_is_no_stable_version(
+    made: list[tuple[tuple[VersionId, float], ...]],
+    tested: list[tuple[tuple[VersionId, float], ...]],
+    version_id: VersionId,
+) -> None:
+    """docs/scenarios.md: a rollback goes by what people deployed, as if no scenario had been played."""
+    deployments = [
+        replace(
+            deployment(*listed, number=number),
+            triggered_by="deployment" if number <= len(made) else BY_SCENARIO,
+        )
+        for number, listed in enumerate([*made, *tested], 1)
+    ]
 
     assert Catalog(SHOP_VERSIONS, deployments).find("shop").stable_version() == version_id
 

@@ -274,6 +274,24 @@ async def test_a_saved_value_is_sent_again(api: Api) -> None:
     )
 
 
+async def test_a_value_that_no_header_can_hold_is_told(api: Api) -> None:
+    """RFC 9110 section 5.5: no line break; the request is not sent, and nothing can be smuggled in."""
+    post = {"path": "/visits", "method": "POST", "body": "a\r\nX-Smuggled: 1", "save": {"x": "json:/sent"}}
+    report = await api.play({"request": post}, {"request": {"path": "/", "headers": {"X-A": "${x}"}}})
+
+    assert "step 2: expected an answer, seen no whole answer: ValueError: GET /" in report["failures"][0]
+
+
+async def test_a_rollback_passes_over_scenarios(edge: Edge, api: Api) -> None:
+    """R95: by what people deployed; a version that only a test had at 100% is not the stable one."""
+    record = edge._running().catalog.find("shop")
+    await edge.deploy("shop", v1=100)
+    await edge.deploy("shop", v1=50, v2=50)
+    await api.play({"deploy": {"v2": 100}})
+
+    assert record.versions[record.stable_version()].tag == "v1"
+
+
 async def test_a_failure_names_the_request_and_the_seed(edge: Edge, api: Api) -> None:
     """Ray, version, reason and point are those of the gateway's own event."""
     report = await api.play({"request": {"path": "/", "expect": {"status": 404, "version": "v2"}}})

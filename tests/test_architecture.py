@@ -215,6 +215,17 @@ def test_nothing_pure_knows_of_events(path: Path) -> None:
     assert "gateway.observability" not in set(map(part_of, imports_of(path)))
 
 
+OUTSIDE = frozenset({"aiohttp", "os", "random", "secrets", "socket", "structlog", "subprocess", "time"})
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "scenarios").glob("*.py")), ids=lambda path: path.name)
+def test_scenarios_are_played_through_their_stage_alone(path: Path) -> None:
+    """``gateway.scenarios`` knows no socket, file or clock; and nothing in it waits but for the stage."""
+    assert {name.split(".")[0] for name in imports_of(path)} & OUTSIDE == set()
+    if path.name != "player.py":
+        assert "asyncio" not in set(imports_of(path))
+
+
 def test_errors_need_nothing_of_ours() -> None:
     """style.md: everyone imports errors, so errors import nobody; of the standard library a path at most."""
     assert set(imports_of(PACKAGE / "errors.py")) <= {"__future__", "collections.abc", "pathlib", "typing"}

@@ -238,6 +238,24 @@ def test_an_object_is_found_looked_into_and_pinned(fresh_edge: EdgeProcess, visi
         expect(detail.get_by_text("Pinned to")).to_have_count(0)
 
 
+def test_a_search_from_a_later_page_begins_at_the_first(fresh_edge: EdgeProcess, visit: Open) -> None:
+    """Among a million objects each question counts: none is asked for the page where the one before stood."""
+    with Caller(fresh_edge, "counter.localhost") as caller:
+        for number in range(150):
+            caller.call(f"/counter/user-{number}")
+    with visit(fresh_edge, "counter/objects") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.get_by_role("button", name="Next").click()
+        expect(page.get_by_text("150 of 150")).to_be_visible()
+        page.get_by_role("searchbox").fill("user-14")
+        expect(page.get_by_text("11 objects of 150 found in all")).to_be_visible()
+        page.get_by_role("searchbox").fill("")
+        expect(page.get_by_text("100 of 150")).to_be_visible()
+
+        assert [url for url in asked if "search=" in url and "after=" in url] == []
+
+
 def test_objects_that_differ_between_deployments_are_listed(fresh_edge: EdgeProcess, visit: Open) -> None:
     """Issue 4, item 7: diff between deployments."""
     edge = fresh_edge

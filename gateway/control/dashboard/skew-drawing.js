@@ -18,7 +18,7 @@ const PLAIN = 6.9;
 export const STORIES = {
   asset_skew: { name: "Asset skew", before: "The page", after: "The file it asks for", line: "its HTML names" },
   session_skew: { name: "Session skew", before: "The session", after: "The same session", line: "goes on with" },
-  flow_skew: { name: "Flow skew", before: "One step", after: "The next step", line: "goes on with" },
+  flow_skew: { name: "Flow skew", before: "One step", after: "The next step", line: "in the flow" },
   object_skew: { name: "Object skew", before: "The caller", after: "The Durable Object", line: "calls" },
   stale_tab: { name: "Stale tab", before: "The old page", after: "What it still calls", line: "still calls" },
 };

@@ -21,6 +21,7 @@ import { amend, route } from "../routes.js";
 import { workerOf } from "../versions.js";
 
 const PAGE = 100;
+const FIRST_PAGE = [""];
 const TYPED_MS = 250;
 const ID_BYTES = 32;
 const DIFF_ROWS = 500;
@@ -83,8 +84,12 @@ function Table({ worker, name, told }) {
   const { query } = route.value;
   const [search, setSearch] = useState(query.get("search") ?? "");
   const settled = useSettled(search);
-  const [pages, setPages] = useState([""]);
   const [number, setNumber] = useState("");
+  // Another question begins at its first page, and is not asked first for the page where the one before stood.
+  const question = JSON.stringify([settled, number]);
+  const [turned, setTurned] = useState({ question, pages: FIRST_PAGE });
+  const pages = turned.question === question ? turned.pages : FIRST_PAGE;
+  useEffect(() => setTurned({ question, pages: FIRST_PAGE }), [question]);
   const [open, setOpen] = useState(query.get("object"));
   const after = pages.at(-1);
   const path = `${pathOf(worker, "objects")}${queryOf({ class: name, search: settled, after, limit: PAGE, deployment: number })}`;
@@ -93,15 +98,12 @@ function Table({ worker, name, told }) {
   const state = usePoll((signal) => get(path, { signal }), still ? 0 : REFRESH_MS, [path]);
   const table = useRef(null);
 
-  // another question begins at its first page
-  useEffect(() => setPages([""]), [settled, number]);
-
   function show(id) {
     setOpen(id);
     amend({ class: name, search: settled, object: id ?? "" });
   }
   function turn(next) {
-    setPages(next);
+    setTurned({ question, pages: next });
     table.current?.scrollIntoView({ block: "nearest" });
   }
 

@@ -37,7 +37,7 @@ export function Skew({ worker }) {
     opener?.focus();
   }
 
-  return html`<div class="page-head">
+  return html`<div class="page-head skew-head">
       <div class="page-title">
         <h1 tabindex="-1">Skew</h1>
         <p class="sub">Requests that belong together, and met different versions.${state.data && html` <${Looked} data=${state.data} />`}</p>
@@ -127,7 +127,9 @@ function Nothing({ data, kind, worker }) {
 function List({ incidents, open, every, onOpen }) {
   const [all, setAll] = useState(false);
   // By when they began: those that go on being seen must not move under the pointer.
-  const ordered = [...incidents].sort((one, other) => (one.first_seen < other.first_seen ? 1 : -1));
+  const ordered = [...incidents].sort(
+    (one, other) => other.first_seen.localeCompare(one.first_seen) || one.id.localeCompare(other.id),
+  );
   const shown = all ? ordered : ordered.slice(0, SHOWN);
   return html`<section class="panel" aria-label="Incidents">
     <table class="object-table skew-table cards">

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import os
 import random
 import signal
-import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
-from gateway.config_file import load_settings
+from gateway.binding_calls import version_for_call
+from gateway.config_watch import FileStamp, follow
+from gateway.configured import ConfiguredWorkers
 from gateway.control.api.crons import cron_routes
 from gateway.control.api.events import ListeningParts, event_routes
 from gateway.control.api.faults import fault_routes
@@ -30,29 +28,24 @@ from gateway.control.api.metering import MeteringParts, metering_routes
 from gateway.control.api.scenarios import scenario_routes
 from gateway.control.api.server import ApiParts, GatewayStatus, WorkerStatus, make_app
 from gateway.control.api.skew import SkewParts, skew_routes
-from gateway.control.catalog import Catalog, WorkerRecord
+from gateway.control.catalog import Catalog
 from gateway.control.cloudflare.analytics import AnalyticsParts
 from gateway.control.cloudflare.app import cloudflare_routes
 from gateway.control.cloudflare.parts import CloudflareParts
 from gateway.control.cloudflare.tails import TailParts
-from gateway.control.deployments import Deployments, WantedShare
+from gateway.control.deployments import Deployments
 from gateway.control.explaining import Explainer
 from gateway.control.faults import Faults
 from gateway.control.logpush import LogpushJobs, pushed_workers
-from gateway.control.migrations import Migrated, create_class
 from gateway.control.scheduler import Scheduler
 from gateway.control.uploads import Uploads
 from gateway.control.workers import Workers
 from gateway.deeds import FaultDeeds
 from gateway.errors import GatewayError
 from gateway.live import LiveTables
-from gateway.model.decision import Reason
-from gateway.model.fault import FaultKind
-from gateway.model.request import RequestFacts
-from gateway.model.version import Version, VersionId, WorkerName
+from gateway.model.version import Version, WorkerName
 from gateway.model.worker_code import WorkerdRuntime
 from gateway.moving import Facts, ObjectMoves
-from gateway.observability.logging import set_up_logging
 from gateway.observability.logpush.delivery import Deliverer
 from gateway.observability.logpush.pusher import Pusher
 from gateway.observability.logpush.source import InvocationSource
@@ -63,15 +56,12 @@ from gateway.proxy.dispatch import dispatch
 from gateway.proxy.edge import Edge
 from gateway.proxy.faulty import FaultyDispatch
 from gateway.proxy.server import DataPlane
-from gateway.routing.decide import decide
-from gateway.routing.faults import FaultFacts
-from gateway.routing.overrides import can_be_overridden
 from gateway.runtime.processes import Processes
 from gateway.runtime.supervisor import Supervisor
 from gateway.runtime.workerd.binary import WorkerdBinary, find_workerd
 from gateway.runtime.workerd.fleet import Fleet
 from gateway.runtime.workerd.intake import Intake
-from gateway.settings import Address, Settings, WorkerSettings
+from gateway.settings import Address, Settings
 from gateway.skew.reading import deployment_known
 from gateway.skew.watching import SkewWatch
 from gateway.sources import Sources
@@ -81,11 +71,6 @@ from gateway.store.objects import ObjectTable
 from gateway.store.sqlite import SqliteStore
 
 log = structlog.get_logger("gateway")
-
-GC_ALLOCATIONS: Final = 20_000
-CONFIG_POLL_SECONDS: Final = 0.3
-FileStamp = tuple[int, int]
-"""When a file was changed last, and which file it is: editors replace it."""
 
 
 class Gateway:
@@ -189,6 +174,7 @@ class Gateway:
         self.workers = Workers(
             self.catalog, self._store, self.plane, from_file=self.plane.is_from_file, clock=time.time
         )
+        self._configured = ConfiguredWorkers(self.catalog, self._store, self.workers, self.deployments)
         self.uploads = Uploads(
             self.workers,
             self.deployments,
@@ -208,7 +194,7 @@ class Gateway:
             tags_of=self.observing.tags_of,
             clock=time.time,
         )
-        self._intake = Intake(self._traces.take, self._decide_call)
+        self._intake = Intake(self._traces.take, partial(version_for_call, self.edge, self.faults))
         self._pusher = self._make_pusher(draws.random)
         self._skew = SkewWatch(
             self.observing.bus,
@@ -272,7 +258,10 @@ class Gateway:
         self.edge.spawn(self.plane.let_idle_sleep())
         self.edge.spawn(self._pusher.run())
         if self.settings.path is not None:
-            self.edge.spawn(self._watch(self.settings.path))
+            watching = follow(
+                self.settings.path, self._file_stamp, self.sources, lambda: self.settings, self.apply
+            )
+            self.edge.spawn(watching)
         self._write_run_file()
 
     async def close(self) -> None:
@@ -376,13 +365,13 @@ class Gateway:
         async with self._applying:
             for worker in settings.workers:
                 async with self.workers.lock(worker.name):
-                    await self._add_new_versions(worker)
+                    await self._configured.add_new_versions(worker)
             self.settings = settings
             self.deployments.settings = settings.routing
             self.plane.use_settings(settings)
             self.plane.refresh()
             for worker in settings.workers:
-                await self._deploy_from_file(worker)
+                await self._configured.deploy_from_file(worker)
             self._watch_for_skew()
             self.faults.use_file(settings.faults)
             self.edge.spawn(self.plane.retire_unneeded())
@@ -406,89 +395,6 @@ class Gateway:
         known = [deployment_known(one, record.versions) for record in records for one in record.deployments]
         self._skew.watch(known, enabled=self.settings.looks_for_skew)
 
-    async def _add_new_versions(self, worker: WorkerSettings) -> None:
-        record = self.catalog.record(worker.name)
-        first = record.next_number
-        migration_tag = record.state.migration_tag if record.state else ""
-        defined = [definition for definition in worker.versions if definition.id not in record.versions]
-        now = datetime.now(UTC)
-        versions = [
-            Version(
-                new.id,
-                worker.name,
-                number,
-                new.runtime,
-                now,
-                new.tag,
-                new.message,
-                migration_tag=migration_tag,
-            )
-            for number, new in enumerate(defined, first)
-        ]
-        for definition in worker.versions:
-            known = record.versions.get(definition.id)
-            if known is not None and known.runtime != definition.runtime:
-                raise GatewayError(
-                    f"version {definition.id} ({definition.tag}) of {worker.name} has another definition already",
-                    remedy="A version never changes (R1): give it a new id, or leave the id out.",
-                )
-        await self._provide_namespaces(record, versions)
-        if versions:
-            await self._store.add_versions(versions)
-            record.versions.update((version.id, version) for version in versions)
-        if not can_be_overridden(worker.name):
-            log.warning("worker.cannot_be_overridden", worker=worker.name, rule="R33")
-
-    async def _provide_namespaces(self, record: WorkerRecord, versions: Iterable[Version]) -> None:
-        """Make a namespace for each class that the file's versions bind: a file has no migrations."""
-        migrated = Migrated(self.workers.state_of(record), taken=self.workers.namespace_keys(but=record.name))
-        bound = [
-            class_name
-            for version in versions
-            if isinstance(version.runtime, WorkerdRuntime)
-            for class_name in version.runtime.durable_object_classes
-        ]
-        for class_name in dict.fromkeys(bound):
-            if migrated.state.namespace_of(class_name) is None:
-                migrated = create_class(migrated, class_name, sqlite=True)
-        if migrated.state.namespaces != self.workers.state_of(record).namespaces:
-            await self._store.save_worker(migrated.state)
-            record.state = migrated.state
-
-    async def _deploy_from_file(self, worker: WorkerSettings) -> None:
-        """Apply the file's deployment when it changed since it was applied last; else stored state wins."""
-        if not worker.deployment:
-            return
-        key = f"file-deployment:{worker.name}"
-        now = json.dumps([[share.version_id, share.percentage] for share in worker.deployment])
-        if await self._store.note(key) == now:
-            return
-        created = await self.deployments.create(
-            self.catalog.record(worker.name),
-            [WantedShare(share.version_id, share.percentage) for share in worker.deployment],
-            code_update=worker.code_update,
-            source="config",
-            triggered_by="config",
-            notes=[(key, now)],
-        )
-        for warning in created.warnings:
-            log.warning("deployment.warning", worker=worker.name, warning=warning)
-
-    async def _watch(self, path: Path) -> None:
-        """Apply the file whenever it changes; a file with a mistake changes nothing and is told."""
-        seen = self._file_stamp
-        while True:
-            await asyncio.sleep(CONFIG_POLL_SECONDS)
-            stamp = _stamp(path)
-            if stamp in (seen, None) and not await self.sources.changed():
-                continue
-            seen = stamp
-            try:
-                settings = await self.sources.resolve(await asyncio.to_thread(load_settings, path))
-                await self.apply(replace(settings, **_given_on_command_line(self.settings)))
-            except GatewayError as error:
-                log.error("config.not_applied", error=error.message, remedy=error.remedy)
-
     # What versions on workerd ask and tell.
 
     async def _fire(self, version: Version, cron: str, scheduled_time: datetime) -> str:
@@ -496,24 +402,6 @@ class Gateway:
         runner.wake()
         await runner.settled()
         return await self.fleet.run_scheduled(version.id, cron, int(scheduled_time.timestamp() * 1000))
-
-    def _decide_call(self, worker: WorkerName, headers: Mapping[str, str]) -> VersionId | None:
-        """Return the version for a request through a service binding (R65)."""
-        live = self.edge.table.workers.get(worker)
-        if live is None or live.plan is None:
-            return None
-        facts = RequestFacts(
-            headers.get("cloudflare-workers-version-overrides"),
-            headers.get("cloudflare-workers-version-key"),
-            headers.get("cloudflare-workers-cohort"),
-        )
-        decision = decide(facts, live.plan, self.edge.draw)
-        if self.faults.known and decision.reason is Reason.OVERRIDE:
-            version = live.versions[decision.version_id].pool.version
-            called = FaultFacts(version, None, "", None, by_binding=True)
-            if self.faults.meet({FaultKind.IGNORED_OVERRIDE}, called) is not None:
-                decision = decide(facts._replace(overrides=None), live.plan, self.edge.draw)
-        return decision.version_id
 
     def _listen_to(self, workers: frozenset[WorkerName]) -> None:
         changed = workers ^ self.facts.tailed
@@ -570,103 +458,6 @@ class Gateway:
         draft.replace(self._run_file)
 
 
-def run(
-    config: Path | None,
-    *,
-    port: int | None = None,
-    control_port: int | None = None,
-    state: Path | None = None,
-    seed: int | None = None,
-) -> int:
-    """Run a gateway until Ctrl-C or SIGTERM, and return the exit code."""
-    stamp = _stamp(config) if config else None
-    try:
-        settings = _with_overrides(
-            load_settings(config) if config else Settings(), port, control_port, state, seed
-        )
-        set_up_logging(settings.log_level)
-        _run_loop(_serve(settings, stamp))
-    except GatewayError as error:
-        print(f"gateway: {error.message}", file=sys.stderr)
-        if error.remedy:
-            print(f"  {error.remedy}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"gateway: cannot listen: {error}", file=sys.stderr)
-        print("  Choose another port with --port N and --control-port N; 0 takes a free one.", file=sys.stderr)
-        return 1
-    return 0
-
-
-async def _serve(settings: Settings, file_stamp: FileStamp | None) -> None:
-    gateway = Gateway(settings, file_stamp)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    try:
-        await gateway.start()
-        # What was built until now stays: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_ALLOCATIONS)
-        print(welcome(gateway), flush=True)
-        await stopping.wait()
-        log.info("gateway.stopping")
-    finally:
-        await gateway.close()
-
-
-def welcome(gateway: Gateway) -> str:
-    """Return what ``gateway run`` prints once it serves."""
-    lines = [f"edge     {gateway.url}", f"control  {gateway.control_url}"]
-    workers = gateway.plane.all_workers()
-    if not workers:
-        lines.append("no Worker yet; deploy one with wrangler:")
-        lines.append(f"  export CLOUDFLARE_API_BASE_URL={gateway.control_url}/client/v4")
-        lines.append("  export CLOUDFLARE_API_TOKEN=local CLOUDFLARE_ACCOUNT_ID=local")
-    for worker in workers:
-        record: WorkerRecord = gateway.catalog.record(worker.name)
-        split = "nothing deployed"
-        if record.active is not None:
-            split = ", ".join(
-                f"{record.versions[share.version_id].label} {share.percentage:g}%"
-                for share in record.active.versions
-            )
-        lines.append(f"{worker.name:<8} http://{worker.name}.localhost:{gateway.address.port}/   {split}")
-    return "\n".join(lines)
-
-
-def _run_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop where it exists, else on the standard event loop."""
-    try:
-        import uvloop  # noqa: PLC0415 - it does not exist everywhere
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
-
-
-def _with_overrides(
-    settings: Settings, port: int | None, control_port: int | None, state: Path | None, seed: int | None
-) -> Settings:
-    """Return the settings with what the command line says instead."""
-    if port is not None:
-        settings = replace(settings, listen=replace(settings.listen, port=port))
-    if control_port is not None:
-        listen = replace(settings.control.listen, port=control_port)
-        settings = replace(settings, control=replace(settings.control, listen=listen))
-    if state is not None:
-        settings = replace(settings, state=state)
-    return replace(settings, seed=seed) if seed is not None else settings
-
-
-def _given_on_command_line(settings: Settings) -> dict[str, Any]:
-    """Return what a reload keeps: the command line may have said it, and it cannot change while running."""
-    names = ("listen", "control", "state", "seed")
-    return {name: getattr(settings, name) for name in names}
-
-
 def _draws_of_faults(seed: int | None) -> Callable[[], float]:
     """Return draws on [0, 100) of their own: with a fault or without, the percentages draw the same."""
     source = random.Random(None if seed is None else seed + 2)  # noqa: S311 - shares of requests, no secrets
@@ -694,14 +485,6 @@ def _end_at(environment: Mapping[str, str]) -> Callable[[str], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return reach
-
-
-def _stamp(path: Path) -> FileStamp | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino
 
 
 def _shown(address: Address) -> str:

@@ -58,6 +58,11 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.plane": frozenset({"gateway.routing", *JOINED, "gateway.live", "gateway.moving"}),
     "gateway.moving": frozenset({"gateway.routing", *JOINED, "gateway.handing_over"}),
     "gateway.handing_over": frozenset(JOINED),
+    # Which version a call through a service binding meets.
+    "gateway.binding_calls": frozenset({"gateway.routing", *JOINED}),
+    # The file as it changes, and what it says of Workers.
+    "gateway.config_watch": frozenset({"gateway.config_file", "gateway.sources"}),
+    "gateway.configured": frozenset({"gateway.routing", *JOINED}),
     # What faults do to processes and objects.
     "gateway.deeds": frozenset({*JOINED, "gateway.moving"}),
     # Tells events and counters what happens in each of the parts.
@@ -68,15 +73,22 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     ),
     "gateway.assembly": frozenset(
         {
-            "gateway.routing", "gateway.config_file", "gateway.observability", *JOINED, "gateway.sources",
-            "gateway.live", "gateway.moving", "gateway.plane", "gateway.observing", "gateway.skew",
-            "gateway.deeds", "gateway.staging",
+            "gateway.observability", *JOINED, "gateway.sources", "gateway.live", "gateway.moving",
+            "gateway.plane", "gateway.observing", "gateway.skew", "gateway.deeds", "gateway.staging",
+            "gateway.binding_calls", "gateway.config_watch", "gateway.configured",
+        }
+    ),
+    # One gateway as a process of its own.
+    "gateway.serving": frozenset(
+        {
+            "gateway.assembly", "gateway.config_file", "gateway.config_watch", "gateway.control",
+            "gateway.observability",
         }
     ),
     # The terminal installs workerd (`gateway setup workerd`) while no gateway runs.
     "gateway.cli": frozenset(
         {
-            "gateway.assembly", "gateway.config_file", "gateway.control", "gateway.runtime", "gateway.simulation",
+            "gateway.serving", "gateway.config_file", "gateway.control", "gateway.runtime", "gateway.simulation",
             "gateway.comparison", "gateway.scenarios",
         }
     ),
@@ -251,11 +263,11 @@ def test_parts_that_never_import_each_other(one: str, other: str) -> None:
     assert guilty == []
 
 
-def test_only_the_command_line_and_tests_know_the_assembly_and_nobody_the_command_line() -> None:
+def test_only_a_process_and_tests_know_the_assembly_and_nobody_the_command_line() -> None:
     """style.md: assembly is the one place that joins the parts; below the terminal nobody knows there is one."""
     for path, module in modules():
         imported = set(map(part_of, imports_of(path)))
-        if part_of(module) not in {"gateway.cli", "gateway.assembly", "gateway.testing"}:
+        if part_of(module) not in {"gateway.serving", "gateway.assembly", "gateway.testing"}:
             assert "gateway.assembly" not in imported, module
         if part_of(module) not in {"gateway.cli", "gateway.__main__"}:
             assert "gateway.cli" not in imported, module

@@ -55,7 +55,7 @@ def run(
     Options win over the configuration file. Ctrl-C lets requests finish, then stops everything it started.
     """
     # The other commands start without loading the whole gateway.
-    from gateway.assembly import run as run_gateway  # noqa: PLC0415
+    from gateway.serving import run as run_gateway  # noqa: PLC0415
 
     code = run_gateway(
         config if config is not None else default_config(),

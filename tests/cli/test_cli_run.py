@@ -28,11 +28,11 @@ workers:
 """
 
 
-class FakeAssembly(ModuleType):
+class FakeServing(ModuleType):
     """Stands for the whole gateway, and keeps what it was told."""
 
     def __init__(self, outcome: int | BaseException = 0) -> None:
-        super().__init__("gateway.assembly")
+        super().__init__("gateway.serving")
         self.outcome = outcome
         self.told: dict[str, Any] = {}
 
@@ -44,15 +44,15 @@ class FakeAssembly(ModuleType):
         return self.outcome
 
 
-def assemble(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException = 0) -> FakeAssembly:
+def assemble(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException = 0) -> FakeServing:
     """Put the fake in the place of the gateway."""
-    fake = FakeAssembly(outcome)
-    monkeypatch.setitem(sys.modules, "gateway.assembly", fake)
+    fake = FakeServing(outcome)
+    monkeypatch.setitem(sys.modules, "gateway.serving", fake)
     return fake
 
 
 def test_run_passes_its_options_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As they are given; the assembly judges them."""
+    """As they are given; the gateway judges them."""
     fake = assemble(monkeypatch)
     config = tmp_path / "mine.yaml"
 

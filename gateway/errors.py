@@ -287,7 +287,7 @@ class RuntimeUnavailable(GatewayError):
 class ScenarioUnderWay(GatewayError):
     """A gateway plays one scenario at a time: two would share its deployments and its draws."""
 
-    status, code, fault = 409, 90_150, "client"
+    status, code, fault = 409, 90_180, "client"
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -299,7 +299,7 @@ class ScenarioUnderWay(GatewayError):
 class ScenarioBrokenOff(GatewayError):
     """The gateway was told to stop while a scenario was under way."""
 
-    status, code, fault = 503, 90_152, "client"
+    status, code, fault = 503, 90_181, "client"
 
     def __init__(self, name: str) -> None:
         super().__init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -241,6 +242,21 @@ def test_scenarios_are_played_through_their_stage_alone(path: Path) -> None:
 def test_errors_need_nothing_of_ours() -> None:
     """style.md: everyone imports errors, so errors import nobody; of the standard library a path at most."""
     assert set(imports_of(PACKAGE / "errors.py")) <= {"__future__", "collections.abc", "pathlib", "typing"}
+
+
+def test_a_code_of_ours_means_one_error() -> None:
+    """``GatewayError``: our own codes start at 90 000; a script tells errors apart by them."""
+    codes = [
+        code
+        for path, _ in modules()
+        for code in re.findall(
+            r"^    (?:status, )?code.* = .*\b(90_\d{3})\b", path.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    twice = {code for code in codes if codes.count(code) > 1}
+
+    assert len(codes) > 20
+    assert twice <= {"90_000"}
 
 
 FORBIDDEN = [

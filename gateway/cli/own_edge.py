@@ -1,4 +1,4 @@
-"""An edge that one command starts for itself: on free ports, with a state that ends with it."""
+"""An edge that one command starts for itself, with a state that ends with it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,19 @@ SHOWN_LINES: Final = 20
 class EdgeDidNotStart(GatewayError):
     """The edge that a command wanted for itself does not run; the message holds what it printed."""
 
-    status, code, fault = 500, 90_151, "client"
+    status, code, fault = 500, 90_182, "client"
 
 
 @contextmanager
-def own_edge(config: Path) -> Iterator[ControlAddress]:
+def own_edge(
+    config: Path, *, ports: tuple[int, int] = (0, 0), seed: int | None = None
+) -> Iterator[ControlAddress]:
     """Run an edge for as long as the context lasts, and say where its API is.
 
     Args:
-        config: Its configuration; ports, seed and state folder of it do not count.
+        config: Its configuration; ports and state folder of it do not count.
+        ports: Of data plane and API; 0 takes a free one.
+        seed: In the place of the configuration's.
 
     Raises:
         EdgeDidNotStart: Tells what it printed.
@@ -39,9 +43,11 @@ def own_edge(config: Path) -> Iterator[ControlAddress]:
     with tempfile.TemporaryDirectory(prefix="gateway-test-") as folder:
         state, log = Path(folder) / "state", Path(folder) / "log"
         words = [sys.executable, "-m", "gateway", "run", "-c", str(config), "--state", str(state)]
+        words += ["--port", str(ports[0]), "--control-port", str(ports[1])]
+        words += [] if seed is None else ["--seed", str(seed)]
         with log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 - ourselves
-                [*words, "--port", "0", "--control-port", "0"], stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                words, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
         try:
             yield _address(process, state, log)

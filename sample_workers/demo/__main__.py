@@ -5,36 +5,33 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 import webbrowser
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from sample_workers.demo.stage import DidNotStart, running_edge
+from gateway.cli.own_edge import EdgeDidNotStart
+from sample_workers.demo.stage import Stage, running_stage
 from sample_workers.demo.story import NotAsTold, Story, no_pause
 
 SEED: Final = 7
 INTERRUPTED: Final = 130
 
 
-async def demo(arguments: argparse.Namespace, console: Console) -> None:
-    """Start the edge, tell the story, and leave the edge to whoever watches.
+async def demo(stage: Stage, arguments: argparse.Namespace, console: Console) -> None:
+    """Tell the story, and leave the edge to whoever watches.
 
     Raises:
-        DidNotStart, NotAsTold: Says what went otherwise.
+        NotAsTold: Says what went otherwise.
     """
-    with tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder:
-        async with running_edge(Path(folder), seed=SEED, free_ports=arguments.free_ports) as stage:
-            console.print(f"The shop: {stage.url}   the dashboard, live: {stage.control}", highlight=False)
-            if arguments.browser:
-                await asyncio.to_thread(webbrowser.open, stage.control)
-            await Story(stage, console, no_pause if arguments.no_pause else asyncio.sleep).tell()
-            if sys.stdin.isatty() and not arguments.no_pause:
-                told = f"\nThe edge runs on: {stage.control} shows what happened. Ctrl-C ends it."
-                console.print(told, highlight=False)
-                await asyncio.Event().wait()
+    console.print(f"The shop: {stage.url}   the dashboard, live: {stage.control}", highlight=False)
+    if arguments.browser:
+        await asyncio.to_thread(webbrowser.open, stage.control)
+    await Story(stage, console, no_pause if arguments.no_pause else asyncio.sleep).tell()
+    if sys.stdin.isatty() and not arguments.no_pause:
+        told = f"\nThe edge runs on: {stage.control} shows what happened. Ctrl-C ends it."
+        console.print(told, highlight=False)
+        await asyncio.Event().wait()
 
 
 def main() -> int:
@@ -46,10 +43,11 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.browser = arguments.browser and sys.stdout.isatty()
     try:
-        asyncio.run(demo(arguments, Console()))
+        with running_stage(seed=SEED, free_ports=arguments.free_ports) as stage:
+            asyncio.run(demo(stage, arguments, Console()))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (DidNotStart, NotAsTold) as error:
+    except (EdgeDidNotStart, NotAsTold) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

@@ -35,7 +35,7 @@ class InstallFailed(GatewayError):
         output: npm's last lines, where npm was the one to fail.
     """
 
-    status, code, fault = 503, 90_141, "client"
+    status, code, fault = 503, 90_142, "client"
 
     def __init__(self, problem: str, *, remedy: str, output: tuple[str, ...] = ()) -> None:
         super().__init__(problem, remedy=remedy)

@@ -428,6 +428,7 @@ class Gateway:
             config=str(path.absolute()) if path else None,
             port=self.address.port,
             workers=workers,
+            faults=tuple(one.fault.name for one in self.faults.known),
         )
 
     def _observation_routes(self) -> list[web.RouteDef]:

@@ -125,6 +125,7 @@ class Status(TypedDict):
     state: str
     config: str | None
     workers: list[WorkerStatus]
+    faults: list[str]
 
 
 class CreatedDeployment(TypedDict):

@@ -119,6 +119,7 @@ def status(*workers: dict[str, Any]) -> dict[str, Any]:
         "state": ".gateway",
         "config": None,
         "workers": list(workers) or [worker_status()],
+        "faults": [],
     }
 
 

@@ -314,6 +314,22 @@ def test_a_version_that_does_not_stay_up_shows_its_last_lines(start_edge: StartE
         expect(page.get_by_title("a deployed version crashed")).to_be_visible()
 
 
+def test_faults_on_purpose_are_said_on_every_view(fresh_edge: EdgeProcess, visit: Open) -> None:
+    """docs/faults.md: who forgot a fault would look for the cause elsewhere; one button takes all of them away."""
+    with visit(fresh_edge, "shop/versions") as page:
+        expect(page.get_by_role("heading", name="v2")).to_be_visible()
+        expect(page.get_by_text("goes wrong on purpose")).to_have_count(0)
+
+        fresh_edge.api.add_fault({"kind": "hang", "name": "stuck"})
+        expect(page.get_by_text("goes wrong on purpose")).to_be_visible()
+        page.get_by_role("link", name="Overview").first.click()
+        expect(page.get_by_role("status").filter(has_text="stuck")).to_be_visible()
+        page.get_by_role("button", name="Take away").click()
+
+        expect(page.get_by_text("goes wrong on purpose")).to_have_count(0)
+    assert fresh_edge.api.faults() == []
+
+
 def test_two_versions_are_compared(edge: EdgeProcess, visit: Open) -> None:
     """Issue 4, item 7: diff of two versions' definition."""
     with visit(edge, "shop/versions") as page:

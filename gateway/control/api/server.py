@@ -44,7 +44,11 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """What the running gateway says of itself."""
+    """What the running gateway says of itself.
+
+    Args:
+        faults: Names of those that are made on purpose.
+    """
 
     url: str
     control: str
@@ -54,6 +58,7 @@ class GatewayStatus:
     config: str | None
     port: int
     workers: tuple[WorkerStatus, ...]
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class _Api:
                 "state": status.state,
                 "config": status.config,
                 "workers": [self._worker_view(worker, status.port) for worker in status.workers],
+                "faults": list(status.faults),
             }
         )
 

@@ -1,5 +1,6 @@
 // The page: its frame, which view is shown, and what is said while the gateway is away.
 
+import { Faults } from "./faults.js";
 import { count } from "./format.js";
 import { Component, html, render, useEffect, useRef, useState } from "./lib.js";
 import { beat, connection, refusal, retryAt, status, workers } from "./live.js";
@@ -40,6 +41,7 @@ function App() {
       <${Sidebar} />
       <div class="middle">
         <${Banner} />
+        <${Faults} />
         <main id="main" tabindex="-1"><${Page} /></main>
       </div>
       <${Tabs} />

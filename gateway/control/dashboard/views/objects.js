@@ -65,7 +65,7 @@ export function Objects({ worker }) {
 
 function NoClass() {
   return html`<${Empty} title="This Worker has no Durable Objects.">
-    Bind a class in wrangler.jsonc (<code>durable_objects.bindings</code>, with a migration), or in the configuration:
+    <p>Bind a class in wrangler.jsonc (<code>durable_objects.bindings</code>, with a migration), or in the configuration:</p>
     <${Command} text='durable_objects: {bindings: [{class: Cart, object: "path:/cart/{name}"}]}' />
   <//>`;
 }

@@ -305,7 +305,7 @@ function Row({ one }) {
 function NoTraffic({ worker }) {
   const url = workerOf(worker)?.url;
   return html`<${Empty} title="No request in this window.">
-    Send some from <a href=${hrefOf(worker, "try")}>Try it</a>, or at the terminal:
+    <p>Send some from <a href=${hrefOf(worker, "try")}>Try it</a>, or at the terminal:</p>
     <${Command} text=${`for i in $(seq 300); do curl -s ${url}/ > /dev/null; done`} />
   <//>`;
 }

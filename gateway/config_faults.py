@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gateway.config_place import Place
 from gateway.model.fault import Fault, InvalidFault, fault_from
+from gateway.routing.faults import is_named
 from gateway.settings import WorkerSettings
 
 
@@ -36,7 +37,9 @@ def read_fault(item: Place) -> Fault:
     try:
         return fault_from({name: one.json_value() for name, one in entries.items()})
     except InvalidFault as error:
-        entries.get(error.field, item).wrong(f"{error.field}: {error.problem}", error.remedy)
+        if error.field in entries:
+            entries[error.field].wrong(error.problem, error.remedy)
+        item.wrong(f"{error.field}: {error.problem}", error.remedy)
 
 
 def _check_worker(fault: Fault, entries: dict[str, Place], workers: Sequence[WorkerSettings]) -> None:
@@ -44,8 +47,7 @@ def _check_worker(fault: Fault, entries: dict[str, Place], workers: Sequence[Wor
     worker = next((one for one in workers if one.name == fault.worker), None)
     listed = worker.listed if worker is not None else ()
     tags = [version.tag for version in listed]
-    known = fault.version in tags or any(version.id.startswith(fault.version) for version in listed)
-    if listed and not known:
+    if listed and fault.version and not any(is_named(version, fault.version) for version in listed):
         entries["version"].wrong(
             f"Worker {fault.worker} lists no version {fault.version!r}", f"Versions here: {', '.join(tags)}."
         )

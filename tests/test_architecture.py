@@ -35,7 +35,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "gateway.settings": frozenset({"gateway.routing"}),
     "gateway.config_place": frozenset(),
     "gateway.config_code": frozenset({"gateway.config_place"}),
-    "gateway.config_faults": frozenset({"gateway.config_place"}),
+    "gateway.config_faults": frozenset({"gateway.config_place", "gateway.routing"}),
     "gateway.config_file": frozenset(
         {
             "gateway.config_place", "gateway.config_code", "gateway.config_faults", "gateway.routing",

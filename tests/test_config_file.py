@@ -249,6 +249,17 @@ BAD: dict[str, Bad] = {
         BINDING + "        - {class: Cart, object: 'body:x'}\n",
         5, f"{OBJ}.bindings[0].object", "'body:x'",
     ),
+    # Faults
+    "fault of no kind": ("faults:\n  - {kind: flood}\n", 2, "faults[0].kind", "'flood'"),
+    "fault without what its kind needs": ("faults:\n  - {kind: latency}\n", 2, "faults[0]", "ms"),
+    "fault with another kind's field": ("faults:\n  - {kind: hang, ms: 5}\n", 2, "faults[0].ms", "hang"),
+    "fault with a wrong value": ("faults:\n  - kind: hang\n    share: 101\n", 3, "faults[0].share", "101"),
+    "two faults of one name": (
+        "faults:\n  - {kind: hang, name: a}\n  - {kind: crash, name: a}\n", 3, "faults[1].name", "'a'",
+    ),
+    "fault of no version": (
+        VERSIONS + "faults:\n  - {kind: hang, worker: shop, version: v9}\n", 8, "faults[0].version", "'v9'",
+    ),
 }  # fmt: skip
 
 
@@ -263,6 +274,18 @@ def test_a_mistake_is_told_with_file_line_key_value_and_remedy(text: str, line: 
     assert error.message.startswith(f"{FILE}:{line}: {key}: ")
     assert shown in error.message.removeprefix(f"{FILE}:{line}: {key}: ")
     assert error.remedy
+
+
+def test_faults_are_read_in_their_order() -> None:
+    """docs/faults.md: the first that fits is met, so their order counts; what is uploaded is not known yet."""
+    text = (
+        VERSIONS
+        + "faults:\n  - {kind: hang, worker: shop, version: v1}\n  - {kind: crash, worker: other, version: x}\n"
+    )
+
+    assert [(one.kind, one.worker, one.version) for one in parse_settings(text, FILE).faults] == [
+        ("hang", "shop", "v1"), ("crash", "other", "x"),
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

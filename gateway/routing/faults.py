@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from gateway.model.durable_object import ObjectKey
 from gateway.model.fault import FULL, Fault, FaultKind
@@ -11,6 +11,15 @@ from gateway.model.version import Version
 from gateway.routing.path_patterns import path_fits
 
 _SHORTEST_PREFIX: Final = 8
+
+
+class HasTagAndId(Protocol):
+    """A version, whether it runs or is only written down."""
+
+    @property
+    def tag(self) -> str: ...  # noqa: D102 - what they are, their names tell
+    @property
+    def id(self) -> str: ...  # noqa: D102
 
 
 class FaultFacts(NamedTuple):
@@ -56,7 +65,7 @@ def matches(fault: Fault, facts: FaultFacts) -> bool:
     )
 
 
-def is_named(version: Version, reference: str) -> bool:
+def is_named(version: HasTagAndId, reference: str) -> bool:
     """Tell whether a tag, an id or a prefix of one (8 characters or more) names a version."""
     if reference in (version.tag, version.id):
         return True

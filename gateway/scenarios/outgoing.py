@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from gateway.comparison.answers import Answer
 from gateway.comparison.answers import Request as Asked
+from gateway.comparison.browser_fields import PAGE_FIELDS, file_fields
 from gateway.comparison.subresources import subresources_of
 from gateway.scenarios.exchange import Exchange, Outgoing
 from gateway.scenarios.model import Request
@@ -17,8 +18,6 @@ KEY: Final = "Cloudflare-Workers-Version-Key"
 COHORT: Final = "Cloudflare-Workers-Cohort"
 USER_AGENT: Final = "gateway-scenario"
 
-_PAGE: Final = {"Accept": "text/html", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
-_DESTINATIONS: Final[Mapping[str, str]] = {"media": "video", "other": "empty"}
 _OF_PAGE_ONLY: Final = frozenset(
     {"accept", "content-type", "sec-fetch-dest", "sec-fetch-mode", "referer", "origin"}
 )
@@ -36,7 +35,7 @@ def outgoing(request: Request, values: Mapping[str, str], visitor: int) -> Outgo
     who = quote(session, safe="") if session else f"visitor-{visitor}"
     made = {"User-Agent": f"{USER_AGENT}/{who}"}
     if request.files:
-        made |= _PAGE
+        made |= PAGE_FIELDS
     if request.body is not None:
         made["Content-Type"] = CONTENT_TYPES[request.body.kind]
     given = [(name, filled(value, values)) for name, value in request.headers]
@@ -71,11 +70,5 @@ def files_of(page: Exchange, sent: Outgoing) -> Iterator[tuple[str, Outgoing]]:
         return
     kept = [(name, value) for name, value in sent.headers if name.lower() not in _OF_PAGE_ONLY]
     for file in subresources_of(page.text, Asked("GET", page.host, page.path)):
-        headers = [
-            *kept,
-            ("Accept", "*/*"),
-            ("Sec-Fetch-Dest", _DESTINATIONS.get(file.kind, file.kind)),
-            ("Sec-Fetch-Mode", "no-cors"),
-            ("Referer", f"http://{page.host}{page.path}"),
-        ]
-        yield file.kind, Outgoing("GET", file.target, sent.host, tuple(headers), b"", sent.override, sent.session)
+        headers = (*kept, *file_fields(file.kind, f"http://{page.host}{page.path}").items())
+        yield file.kind, Outgoing("GET", file.target, sent.host, headers, b"", sent.override, sent.session)

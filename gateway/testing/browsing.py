@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.comparison import answers
+from gateway.comparison.browser_fields import PAGE_FIELDS, call_fields, file_fields
 from gateway.comparison.subresources import Subresource, lack_of, subresources_of
 from gateway.testing.answers import Answer
 
 Send = Callable[..., Awaitable[Answer]]
 """``send(method, path, headers=…)``: ``Client.request``."""
-
-_NAVIGATION: Final = {
-    "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
-    "Sec-Fetch-Dest": "document",
-    "Sec-Fetch-Mode": "navigate",
-}
-_DESTINATIONS: Final = {"media": "video", "other": "empty"}
-"""Kind of a file -> ``Sec-Fetch-Dest``, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ class Page:
 
     async def request(self, method: str, path: str, **more: Any) -> Answer:
         """Send what a script of the page sends with ``fetch``; arguments as those of ``Client.request``."""
-        fields = {"Accept": "*/*", "Referer": self.answer.url, **_fetched("empty", "cors")}
+        fields = call_fields(self.answer.url)
         return await self._send(method, path, **{**more, "headers": {**fields, **(more.get("headers") or {})}})
 
     async def get(self, path: str, **more: Any) -> Answer:
@@ -70,12 +63,12 @@ async def load_page(send: Send, path: str, **more: Any) -> Page:
         send: Sends a request.
         more: Arguments of the page's own request; ``method`` is GET unless told otherwise.
     """
-    fields = {**_NAVIGATION, **(more.pop("headers", None) or {})}
+    fields = {**PAGE_FIELDS, **(more.pop("headers", None) or {})}
     answer = await send(more.pop("method", "GET"), path, headers=fields, **more)
     files: dict[str, Answer] = {}
     missing: dict[str, str] = {}
     for file in _files_of(answer):
-        sent = {"Accept": "*/*", "Referer": answer.url, **_fetched(file.kind, "no-cors")}
+        sent = file_fields(file.kind, answer.url)
         got = files[file.target] = await send("GET", file.target, headers=sent)
         if lack := lack_of(_compared(got), file.kind):
             missing[file.target] = lack
@@ -91,7 +84,3 @@ def _files_of(page: Answer) -> list[Subresource]:
 
 def _compared(answer: Answer) -> answers.Answer:
     return answers.Answer(answer.status, tuple(answer.headers.items()))
-
-
-def _fetched(kind: str, mode: str) -> dict[str, str]:
-    return {"Sec-Fetch-Dest": _DESTINATIONS.get(kind, kind), "Sec-Fetch-Mode": mode}

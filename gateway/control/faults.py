@@ -62,14 +62,17 @@ class Faults:
         late = (one.fault.ms for one in self.known if one.fault.kind is FaultKind.LATE_PROPAGATION)
         return max(late, default=0.0) / 1000
 
-    def add(self, fault: Fault, *, from_file: bool = False) -> Fault:
+    def add(self, fault: Fault) -> Fault:
         """Add a fault, and return it with its name.
 
         Raises:
             FaultExists: There is one with its name.
         """
+        return self._add(fault)
+
+    def _add(self, fault: Fault, *, from_file: bool = False, taken: Collection[str] = ()) -> Fault:
         if not fault.name:
-            fault = replace(fault, name=self._free_name(fault.kind))
+            fault = replace(fault, name=self._free_name(fault.kind, taken))
         if fault.name in self._known:
             raise FaultExists(
                 f"there is a fault {fault.name!r} already",
@@ -126,7 +129,7 @@ class Faults:
             if old is not None and old.from_file and old.fault == fault:
                 self._known[fault.name] = old
             else:
-                self.add(fault, from_file=True)
+                self._add(fault, from_file=True, taken=kept)
         self._on_change()
 
     def meet(self, kinds: Collection[FaultKind], facts: FaultFacts) -> Fault | None:
@@ -137,8 +140,9 @@ class Faults:
             self._known[met.name].met += 1
         return met
 
-    def _free_name(self, kind: FaultKind) -> str:
-        return next(name for number in count(1) if (name := f"{kind.value}-{number}") not in self._known)
+    def _free_name(self, kind: FaultKind, taken: Collection[str]) -> str:
+        names = (f"{kind.value}-{number}" for number in count(1))
+        return next(name for name in names if name not in self._known and name not in taken)
 
 
 def check_named(fault: Fault, catalog: Catalog) -> None:

@@ -52,6 +52,11 @@ class Forward(NamedTuple):
     native: ObjectKey | None = None
     fault: str = ""
 
+    @property
+    def object(self) -> ObjectKey | None:
+        """The Durable Object that it belongs to, wherever that runs."""
+        return self.object_key or self.native
+
 
 class Trace(NamedTuple):
     """A request for ``/cdn-cgi/trace``, with the decision it would have met."""

@@ -92,7 +92,7 @@ class Ended:
     def _made(self) -> RequestEvent:
         forward, request = self._forward, self._request
         decision = forward.decision if forward else None
-        key = (forward.object_key or forward.native) if forward else None
+        key = forward.object if forward else None
         return RequestEvent(
             at=self._at,
             ray=self.ray,

@@ -37,6 +37,8 @@ HELD_BODY_BYTES: Final = 65_536
 _WORKERD_500: Final = b"Internal Server Error"
 
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_PHRASES: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+"""A status without one, such as Cloudflare's 520, has no phrase (RFC 9112 section 4)."""
 
 
 class Exchange:
@@ -112,6 +114,8 @@ class Exchange:
             self._forward = outcome.forward
             self._pool = outcome.forward.live.pool
             self._pool.exchanges += 1
+            if outcome.forward.reset is not None:
+                edge.tell_reset(outcome.forward.reset)  # whatever becomes of this request, the object has moved
             edge.spawn(outcome.suffer(self))
         else:
             self._answer_trace(outcome)
@@ -122,13 +126,10 @@ class Exchange:
 
     def _waits_for_reset(self, key: ObjectKey, reset: ObjectReset | None) -> bool:
         """Let the version that lost the object be told before its successor hears of it (R46: one at a time)."""
-        told = self._told_of_reset(key, reset)
+        told = self._edge.reset_under_way(key) if reset is None else self._edge.tell_reset(reset)
         if told is not None:
             self._edge.spawn(self._connect_after(told))
         return told is not None
-
-    def _told_of_reset(self, key: ObjectKey, reset: ObjectReset | None) -> asyncio.Event | None:
-        return self._edge.reset_under_way(key) if reset is None else self._edge.tell_reset(reset)
 
     async def _connect_after(self, told: asyncio.Event) -> None:
         await told.wait()
@@ -468,16 +469,13 @@ class Exchange:
         self._head_out = True
         if not self.request_sent:
             self.keep_alive = False
-        lines = [
-            b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode("ascii")),
-            b"Content-Type: " + content_type.encode("ascii"),
-            b"Content-Length: %d" % len(body),
-            b"X-Content-Type-Options: nosniff",
-            extra,
-            self._edge.date_line,
-        ]
+        lines = [b"HTTP/1.1 %d %b" % (status, _PHRASES.get(status, b""))]
+        has_body = status not in _NO_BODY
+        if has_body:
+            lines += [b"Content-Type: " + content_type.encode("ascii"), b"Content-Length: %d" % len(body)]
+        lines += [b"X-Content-Type-Options: nosniff", extra, self._edge.date_line]
         self._finish_head(b"\r\n".join(lines), forward)
-        if self.request.method != "HEAD":
+        if has_body and self.request.method != "HEAD":
             self._out.append(body)
             self._response_bytes += len(body)
         self.answer_goes_on()
@@ -492,7 +490,7 @@ class Exchange:
     @property
     def object_key(self) -> ObjectKey | None:
         """The Durable Object that the request belongs to."""
-        return self._decided.object_key or self._decided.native
+        return self._decided.object
 
     @property
     def _decided(self) -> Forward:
@@ -505,11 +503,10 @@ class Exchange:
         Args:
             make: What makes the connection's protocol.
         """
-        forward = self._decided
-        if forward.object_key is not None:
-            told = self._told_of_reset(forward.object_key, forward.reset)
-            if told is not None:
-                await told.wait()
+        key = self._decided.object_key
+        told = self._edge.reset_under_way(key) if key is not None else None
+        if told is not None:
+            await told.wait()
         await self._connect(make)
 
     def answer_in_its_place(self, problem: Problem) -> None:
@@ -637,7 +634,7 @@ class Exchange:
             )
 
     def _socket_event(self, forward: Forward) -> WebSocketEvent:
-        key, version = forward.object_key or forward.native, forward.live.pool.version
+        key, version = forward.object, forward.live.pool.version
         return WebSocketEvent(
             at=self._edge.wall_clock(),
             ray=self._ray.decode("ascii"),

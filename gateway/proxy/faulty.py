@@ -7,7 +7,6 @@ and is made by ``suffering``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final, Protocol
@@ -40,10 +39,9 @@ class FaultyDispatch:
         deeds: What faults do to processes and objects.
     """
 
-    def __init__(self, faults: MetFaults, deeds: Deeds, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, faults: MetFaults, deeds: Deeds) -> None:
         self._faults = faults
         self._deeds = deeds
-        self._monotonic = monotonic
 
     def __call__(self, head: RequestHead, edge: Edge) -> Dispatched:
         """Return what becomes of a request."""
@@ -60,9 +58,9 @@ class FaultyDispatch:
 
     def _facts(self, forward: Forward, head: RequestHead, edge: Edge) -> FaultFacts:
         switch = edge.switches.get(forward.worker.name)
-        since_ms = None if switch is None else (self._monotonic() - switch.at) * 1000
+        since_ms = None if switch is None else (edge.monotonic() - switch.at) * 1000
         version = forward.live.pool.version
-        return FaultFacts(version, forward.object_key or forward.native, head.path, since_ms)
+        return FaultFacts(version, forward.object, head.path, since_ms)
 
     def _decided_anew(self, forward: Forward, head: RequestHead, edge: Edge) -> Forward:
         """Return a request as it is decided under the fault of a decision that it meets, if any.

@@ -185,8 +185,9 @@ class ResetAfterFirstByte(BentAnswer):
     def answer_complete(self, trailers: list[bytes]) -> None:  # noqa: ARG002 - it never completes
         self._end()
 
-    def answer_goes_on(self) -> None:
-        self._asker.answer_goes_on()
+    def switched(self, connection: UpstreamConnection, head: ResponseHead, rest: bytes) -> None:
+        self._asker.switched(connection, head, rest)
+        asyncio.get_running_loop().call_later(RESET_AFTER_SECONDS, connection.close)
 
     def _end(self) -> None:
         if not self._is_over:

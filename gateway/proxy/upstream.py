@@ -115,6 +115,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def release(self) -> None:
         """Give the exchange up: it needs no answer any more. The connection cannot serve another."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._asker = None
         self.close()
 
@@ -138,7 +141,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             reader.feed(data)
         except MalformedAnswer as error:
-            self.release()
+            self._let_go()
             asker.answer_failed(str(error), malformed=True)
             return
         if self._asker is not asker:
@@ -169,7 +172,7 @@ class UpstreamConnection(asyncio.Protocol):
         elif self.reader.feed_eof():
             self._finish(asker)
         else:
-            self.release()
+            self._let_go()
             asker.answer_failed("it closed the connection before its answer was complete", malformed=False)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -84,6 +84,14 @@ def test_the_file_is_followed_and_what_was_added_by_hand_stays() -> None:
     assert not known.known
 
 
+def test_the_file_may_name_a_fault_as_another_would_be_named_by_itself() -> None:
+    """Rule 9: what the file says can be, whatever names come of it."""
+    known = some()
+    known.use_file([HANG, Fault(FaultKind.HANG, name="hang-1")])
+
+    assert [one.fault.name for one in known.known] == ["hang-2", "hang-1"]
+
+
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """An API."""

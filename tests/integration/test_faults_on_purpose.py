@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
+from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,6 +17,7 @@ from tests.integration.conftest import StartEdge
 from tests.integration.edge_process import EdgeProcess, one_worker, spec, version
 from tests.integration.http_client import OVERRIDES, Answer, Caller, Connection, call
 from tests.integration.listening import Listener, listening
+from tests.integration.scripted_origin import read_head, scripted_origin
 from tests.integration.waiting import wait_for
 from tests.integration.workers_api import VERSION, Probed, edge_config, service
 
@@ -69,6 +73,20 @@ def test_a_failing_version_is_one_to_the_figures(start_edge: StartEdge) -> None:
     assert (figures["requests"], figures["errors"]["worker_5xx"]) == (5, 3)
 
 
+@pytest.mark.parametrize("status", [200, 204, 299, 304, 404, 520, 599])
+def test_any_final_status_can_be_answered(start_edge: StartEdge, status: int) -> None:
+    """docs/faults.md: Cloudflare's own 520 too; 204 and 304 have no body (RFC 9110 section 6.4.1)."""
+    edge = start_edge(shop())
+    edge.api.add_fault({"kind": "status", "status": status, "path": "/odd"})
+    with Caller(edge) as caller:
+        answer = caller.call("/odd")
+
+        assert (answer.status, answer.header("Gateway-Error"), answer.decision["tag"]) == (status, "fault", "v1")
+        assert (answer.body == b"") == (status in (204, 304))
+        assert (answer.header("Content-Length") is None) == (status in (204, 304))
+        assert caller.call("/version").text == "v1"
+
+
 def test_latency_is_added_and_told(start_edge: StartEdge) -> None:
     """Issue D, faults: latency, fixed and with jitter; only on its path."""
     edge = start_edge(shop())
@@ -115,6 +133,25 @@ def test_a_slow_body_comes_whole(start_edge: StartEdge, query: str) -> None:
         assert (answer.status, len(answer.body)) == (200, SOME_BYTES)
         assert told(listener)["duration_ms"] > 200
         edge.stop()
+
+
+@pytest.mark.parametrize("promised", [b"Content-Length: 100\r\n", b"Transfer-Encoding: chunked\r\n"])
+async def test_a_slow_body_that_the_version_cuts_is_cut(start_edge: StartEdge, promised: bytes) -> None:
+    """Design 3.5: what came goes out, and then nobody waits for the rest."""
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + promised + b"\r\n")
+        writer.write(b"5\r\nhello\r\n" if b"chunked" in promised else b"hello")
+        await writer.drain()
+
+    async with scripted_origin(cut) as origin:
+        edge = start_edge(origin.config())
+        edge.api.add_fault({"kind": "slow_body", "bytes_per_second": 100})
+        async with await Connection.open(edge) as client:
+            await client.send(client.head("/"))
+            assert (await client.answer_head()).status == 200
+            assert b"hello" in await client.ends()
 
 
 async def test_who_leaves_a_slow_body_costs_nothing_more(start_edge: StartEdge) -> None:
@@ -207,7 +244,7 @@ def test_an_override_on_a_service_binding_is_passed_over(start_edge: StartEdge) 
     assert callee.get("/", headers={OVERRIDES: f'callee="{b}"'}).header("Gateway-Version") == b
 
 
-async def test_an_object_of_a_command_is_reset_in_mid_websocket(start_edge: StartEdge, tmp_path: Any) -> None:
+async def test_an_object_of_a_command_is_reset_in_mid_websocket(start_edge: StartEdge, tmp_path: Path) -> None:
     """Issue D, faults: the version is told, and the object's WebSocket is closed (R57)."""
     record = tmp_path / "record"
     versions = [version("v1", "objects_version", env={"RECORD": str(record)})]
@@ -229,6 +266,41 @@ async def test_an_object_of_a_command_is_reset_in_mid_websocket(start_edge: Star
     assert [(one["object"], one["told"]["to_version"]) for one in resets] == [
         ("Cart/foo", resets[0]["told"]["from_version"])
     ]
+
+
+async def test_a_websocket_is_reset_once_it_is_open(start_edge: StartEdge) -> None:
+    """docs/faults.md, reset after the first byte: of a WebSocket that is the answer which opens it."""
+    objects = {"bindings": [{"class": "Cart", "object": "path:/cart/{name}"}]}
+    edge = start_edge(one_worker([version("v1", "objects_version")], {"v1": 100}, durable_objects=objects))
+    edge.api.add_fault({"kind": "reset", "first_byte": "after", "times": 1})
+    async with await Connection.open(edge) as socket:
+        await socket.send(socket.head("/cart/foo", {"Connection": "Upgrade", "Upgrade": "websocket"}))
+        assert (await socket.answer_head()).status == 101
+        assert await socket.ends() in (b"", b"v1")
+
+
+@pytest.mark.parametrize("kind", ["status", "reset"])
+def test_a_version_hears_of_an_object_that_it_lost_whatever_becomes_of_the_request(
+    start_edge: StartEdge, tmp_path: Path, kind: str
+) -> None:
+    """R56, design 5: the request that finds the object moved meets a fault; the notice goes out all the same."""
+    record = tmp_path / "record"
+    versions = [version(tag, "objects_version", env={"RECORD": str(record)}) for tag in ("v1", "v2")]
+    objects = {"bindings": [{"class": "Cart", "object": "path:/cart/{name}"}]}
+    edge = start_edge(one_worker(versions, {"v1": 100}, durable_objects=objects))
+    assert call(edge, "/cart/foo").json()["tag"] == "v1"
+    edge.api.deploy("shop", spec(v2=100))
+    edge.api.add_fault({"kind": kind, "times": 1})
+
+    with contextlib.suppress(ConnectionError, HTTPException):
+        call(edge, "/cart/foo")
+
+    def told() -> list[str]:
+        events = [json.loads(line) for line in record.read_text("utf-8").splitlines()]
+        return [one["version"] for one in events if one["event"] == "reset"]
+
+    assert wait_for(told, "the notice") == ["v1"]
+    assert call(edge, "/cart/foo").json()["tag"] == "v2"
 
 
 def test_an_object_on_workerd_is_reset_in_mid_call(start_edge: StartEdge) -> None:

@@ -8,6 +8,7 @@ and is made by ``suffering``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -82,7 +83,10 @@ class FaultyDispatch:
         point = forward.decision.point
         decision = decide(facts, worker.plan, edge.draw if point is None else lambda: point)
         decision = decision._replace(ignored=(*decision.ignored, *ignored))
-        return forward._replace(live=worker.versions[decision.version_id], decision=decision, fault=fault.name)
+        # The deployment of then, the process of now: it may have been started anew since.
+        now = forward.worker.versions[decision.version_id]
+        live = replace(worker.versions[decision.version_id], pool=now.pool)
+        return forward._replace(live=live, decision=decision, fault=fault.name)
 
 
 def passed_over(fault: Fault) -> IgnoredSignal:
